@@ -1,0 +1,22 @@
+//! The contract between the recorder and everything that reads a recording.
+//!
+//! # Terminology
+//!
+//! - **store**: the folder that `ctrec record` writes. Holds runs.
+//! - **run**: one execution of `record`: `STORE/run=<id>/`, a [`Header`] and tables.
+//! - **window**: a slice of a run. One [`Segment`] a window; windows are numbered from 1.
+//! - **sealed**: a window whose `windows` row is on disk. Rows of a window that is not sealed are not read.
+//! - **loss**: something the recorder knows that it missed.
+//!
+//! Lives here: row types, schema version, Parquet and NDJSON, reading and writing a store.
+//! Does not: libbpf, any judgement of what was recorded, any clock.
+
+#![forbid(unsafe_code)]
+
+pub mod header;
+pub mod rows;
+
+pub use header::{CgroupLayout, End, Header, Hook, SchemaVersion, Settings};
+pub use rows::{
+    Abi, Argument, Call, Container, Errno, Loss, LossKind, Origin, Phase, Program, Recording, Segment, Start, Window,
+};
