@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Calls. One hook, sys_exit: it sees what the present filter refuses (sys_enter fires after seccomp and does not), and
+ * every outcome. Its traps are handled here and in tasks.bpf.h: a child comes back from fork with an exit of its own,
+ * a successful execve comes back as another program, exit does not come back, and rt_sigreturn comes back as number -1.
+ */
+#ifndef CTREC_CALLS_BPF_H
+#define CTREC_CALLS_BPF_H
+
+#define MAX_ERRNO 4095
+#define CLONE_NEW_FLAGS 0x7E020000 /* namespaces; CLONE_NEWTIME is a flag of unshare and clone3 alone */
+#define PROBES 8
+
+static __always_inline bool failed(long result)
+{
+	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
+}
+
+static __always_inline __u32 outcome_of(long result)
+{
+	return failed(result) ? -result : CTREC_OUTCOME_SUCCEEDED;
+}
+
+/* Its result is whatever the interrupted code had in ax; only a real call number -1 gives ENOSYS. */
+static __always_inline __s32 number_of(struct pt_regs *regs, long result, bool compat)
+{
+	__s32 number = regs->orig_ax;
+
+	return number == -1 && result != -ENOSYS ? sigreturn_number(compat) : number;
+}
+
+static __noinline int count_argument(__u32 slot, __u32 container, __s32 number, __u64 value)
+{
+	struct ctrec_argument_key key = { .slot = slot, .number = number, .value = value };
+	__u64 zero = 0, *count = bpf_map_lookup_elem(&arguments, &key);
+
+	if (!count) {
+		bpf_map_update_elem(&arguments, &key, &zero, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&arguments, &key);
+		if (!count)
+			return lose(CTREC_LOSS_ARGUMENTS_FULL, container);
+	}
+	__sync_fetch_and_add(count, 1);
+	return 0;
+}
+
+/*
+ * A thread that the cache knows nothing of. Compare-and-swap, because another CPU may be moving the thread into a
+ * container between the look and the entry.
+ */
+static __always_inline bool find_task(struct task_struct *task, __u32 tid, struct ctrec_task *out)
+{
+	__u64 *entry = &tids[tid & (CTREC_TIDS - 1)], before = *(volatile __u64 *)entry;
+	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &tid);
+
+	if (known) {
+		*out = *known;
+		cache(tid, out);
+		return true;
+	}
+	if (adopt(task, out))
+		return true;
+	__sync_val_compare_and_swap(entry, before, (__u64)tid << 32);
+	return false;
+}
+
+static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result)
+{
+	bool compat = is_compat(task), loading = false;
+	__s32 number = number_of(regs, result, compat);
+	struct ctrec_task state = {};
+	__u32 tid = task->pid, slot;
+
+	if (!find_task(task, tid, &state))
+		return 0;
+	if (state.phase == CTREC_PHASE_SETUP && task->seccomp.mode == SECCOMP_MODE_FILTER) {
+		loading = loads_filter(compat, number);
+		if (!loading)
+			promote(tid, &state);
+	}
+	if (result == 0 && (returns_in_child(compat, number) || is_exec(compat, number)))
+		return 0; /* a child's own exit; a success that on_exec has counted */
+	slot = slot_of(&state, compat);
+	count_sparse(slot, state.container, number, outcome_of(result));
+	if (is_clone(compat, number) && result > 0) {
+		__u64 flags = clone_flags(compat, regs) & CLONE_NEW_FLAGS;
+
+		if (flags)
+			count_argument(slot, state.container, number, flags);
+	}
+	if (loading) /* the call that loads the filter was not subject to it */
+		promote(tid, &state);
+	return 0;
+}
+
+/* Entries are this CPU's own, and preemption is off: plain additions are exact. */
+static __always_inline bool count_errno(struct ctrec_cells *mine, __u32 number, __u32 errno)
+{
+	__u32 key = number << 16 | errno;
+
+	for (int i = 0; i < PROBES; i++) {
+		struct ctrec_errno *entry = &mine->errnos[(number * 7 + errno + i) & (CTREC_ERRNOS - 1)];
+
+		if (entry->key == 0)
+			entry->key = key;
+		if (entry->key == key) {
+			entry->count++;
+			return true;
+		}
+	}
+	return false;
+}
+
+static __always_inline bool needs_care(__s32 number)
+{
+	return (__u32)(number - NR_FORK_CLONE_FIRST) < 4 || number == NR_CLONE3 || number == NR_EXECVEAT;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 tid = task->pid;
+	__u64 entry = tids[tid & (CTREC_TIDS - 1)];
+	__u32 slot = entry, cpu;
+	struct ctrec_cells *mine;
+	struct ctrec_cell *cell;
+	__s32 number;
+	void *inner;
+
+	if (entry >> 32 != tid)
+		return slow_exit(task, regs, result);
+	if (!slot)
+		return 0;
+	number = regs->orig_ax;
+	if ((__u32)number >= CTREC_CELLS || is_compat(task) || needs_care(number))
+		return slow_exit(task, regs, result);
+	inner = bpf_map_lookup_elem(&cells, &slot);
+	if (!inner)
+		return slow_exit(task, regs, result);
+	cpu = bpf_get_smp_processor_id();
+	mine = bpf_map_lookup_elem(inner, &cpu);
+	if (!mine)
+		return slow_exit(task, regs, result);
+	cell = &mine->calls[number];
+	if (!failed(result))
+		cell->succeeded++;
+	else if (count_errno(mine, number, -result))
+		cell->failed++;
+	else
+		return slow_exit(task, regs, result);
+	if (!cell->first_2e20_ns)
+		cell->first_2e20_ns = (bpf_ktime_get_ns() >> 20) + 1;
+	cell->last_jiffies = bpf_jiffies64();
+	return 0;
+}
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map: who writes it, who reads it, why its size, what happens when it is full. */
+#ifndef CTREC_MAPS_BPF_H
+#define CTREC_MAPS_BPF_H
+
+#define MAX_TASKS 262144
+#define MAX_CONTAINERS 65536
+
+const volatile struct ctrec_config config = {};
+
+/*
+ * Thread id -> slot, direct mapped: the whole hot path's lookup is one load. Entry: thread id << 32 | slot, with slot 0
+ * for a thread that is not recorded and SLOW for one that the slow path must see; entry 0 for nothing known. Written by the kernel side only, except that user space
+ * clears it when a process with several threads joins a container.
+ */
+__u64 tids[CTREC_TIDS];
+
+/* Slot of the same thing under the i386 ABI, by native slot; 0: not asked for yet. Cleared with the slot. */
+__u32 compat_slots[CTREC_SLOTS];
+
+/* Losses that `losses` itself had no room for. */
+__u64 uncounted_losses;
+
+/* Ids for programs and containers; user space takes container ids before it attaches. 0 is nobody. */
+__u32 next_program = 1;
+__u32 next_container = 1;
+
+/* The types of wire.h that no map mentions reach the skeleton through this. */
+struct ctrec_wire_types {
+	enum ctrec_limits limits;
+	enum ctrec_origin origin;
+	enum ctrec_phase phase;
+	enum ctrec_abi abi;
+	enum ctrec_outcome outcome;
+	enum ctrec_loss loss;
+	enum ctrec_event_kind kind;
+	struct ctrec_event event;
+	struct ctrec_cells cells;
+	struct ctrec_path path;
+	struct ctrec_unfinished unfinished;
+	struct ctrec_clock clock;
+};
+struct ctrec_wire_types *ctrec_wire_types;
+
+/*
+ * Counters: slot -> array of one ctrec_cells per possible CPU. User space makes the inner map when a slot appears, so
+ * memory is 8 KiB per slot and CPU and none for slots that do not exist. Until it is there, calls go to `sparse`.
+ */
+struct cells_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ctrec_cells);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, CTREC_SLOTS);
+	__type(key, __u32);
+	__array(values, struct cells_map);
+} cells SEC(".maps");
+
+/* Slot indices that are free, filled by user space. Empty: calls of a new slot are a loss. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, CTREC_SLOTS);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* Slots by what they are for. Deleted by user space when their container is gone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CTREC_SLOTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_slot_key);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+/* Exact counts for what has no cell. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_sparse_key);
+	__type(value, struct ctrec_count);
+} sparse SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_argument_key);
+	__type(value, __u64);
+} arguments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_start_key);
+	__type(value, __u64);
+} starts SEC(".maps");
+
+/* Followed threads by thread id; gone with the thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TASKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ctrec_task);
+} tasks SEC(".maps");
+
+/* Cgroups of containers, in whatever hierarchies they have one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_CONTAINERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_cgroup_key);
+	__type(value, __u32);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_CONTAINERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ctrec_container);
+} containers SEC(".maps");
+
+/* Program id of an executable in a container. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_program_key);
+	__type(value, __u32);
+} programs SEC(".maps");
+
+/* Paths of new programs by program id; user space takes them out. Full: the program stays without a path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ctrec_path);
+} paths SEC(".maps");
+
+/* A path is built here: it is too large for the stack. One a CPU, used with preemption off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ctrec_path);
+} path_scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_loss_key);
+	__type(value, __u64);
+} losses SEC(".maps");
+
+/* 1 MiB holds about 900 events; an event that does not fit is a loss of an event, never of a count. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Programs: which executable a task runs, what it is called inside the container, and whether it is a runtime. */
+#ifndef CTREC_PROGRAMS_BPF_H
+#define CTREC_PROGRAMS_BPF_H
+
+#define NAME_BYTES 256 /* NAME_MAX and the terminating 0 */
+
+static __always_inline struct mount *mount_of(struct vfsmount *mnt)
+{
+	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+}
+
+/*
+ * Writes the path of the task's executable up to the task's root, last component first. No helper does this in a
+ * tracepoint: bpf_d_path is for a short list of fentry hooks.
+ */
+static __always_inline void read_path(struct task_struct *task, struct file *file, struct ctrec_path *path)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
+	struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
+	struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
+	__u32 offset = 0;
+
+	path->truncated = 0;
+	for (int depth = 0; depth < CTREC_DEPTH; depth++) {
+		struct dentry *parent;
+		long length;
+
+		if (dentry == root && mnt == root_mnt)
+			goto done;
+		if (dentry == BPF_CORE_READ(mnt, mnt_root)) {
+			struct mount *mount = mount_of(mnt);
+			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+			if (above == mount)
+				goto done; /* outside of the task's root */
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mnt = (void *)above + bpf_core_field_offset(struct mount, mnt);
+			continue;
+		}
+		if (offset > CTREC_PATH - NAME_BYTES)
+			break;
+		barrier_var(offset);
+		if (offset > CTREC_PATH - NAME_BYTES)
+			break;
+		length = bpf_probe_read_kernel_str(&path->components[offset], NAME_BYTES,
+						   BPF_CORE_READ(dentry, d_name.name));
+		if (length < 0) {
+			lose(CTREC_LOSS_READ_FAULT, path->container);
+			break;
+		}
+		offset += length & (NAME_BYTES * 2 - 1);
+		parent = BPF_CORE_READ(dentry, d_parent);
+		if (parent == dentry)
+			goto done; /* a memfd: a file without a folder */
+		dentry = parent;
+	}
+	path->truncated = 1;
+done:
+	path->length_bytes = offset;
+}
+
+/* __builtin_memcmp becomes a call for some lengths, and there is nothing to call. */
+static __always_inline bool starts_with(const __u8 *text, const char *word, int bytes)
+{
+	bool same = true;
+
+	for (int i = 0; i < bytes; i++)
+		same &= text[i] == (__u8)word[i];
+	return same;
+}
+
+#define STARTS_WITH(text, word) starts_with(text, word, sizeof(word) - 1)
+#define IS(text, word) starts_with(text, word, sizeof(word))
+
+/*
+ * Runtimes execute themselves again, from a sealed copy in a memfd (runc since 1.0-rc7, crun) or from a tiny helper
+ * (runc-dmz in 1.2), before they execute what the container is for.
+ */
+static __always_inline bool is_runtime_name(const __u8 *name)
+{
+	return STARTS_WITH(name, "memfd:") || IS(name, "runc") || IS(name, "crun") || IS(name, "youki") ||
+	       IS(name, "runc-dmz");
+}
+
+struct executable {
+	__u64 inode;
+	__u32 device;
+	__u32 program; /* 0: could not be kept */
+	bool runtime;
+};
+
+static __always_inline struct file *executable_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, mm, exe_file);
+}
+
+static __noinline int find_program(struct task_struct *task, __u32 container, struct executable *out)
+{
+	struct ctrec_program_key key = { .container = container };
+	struct ctrec_path *path;
+	struct file *file;
+	__u32 zero = 0, *known, program;
+	__u8 name[16] = {};
+
+	if (!out)
+		return 0;
+	file = executable_of(task);
+	if (!file)
+		return 0; /* a kernel thread */
+	key.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	key.device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+	out->inode = key.inode;
+	out->device = key.device;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	out->runtime = is_runtime_name(name);
+	known = bpf_map_lookup_elem(&programs, &key);
+	if (known) {
+		out->program = *known;
+		return 0;
+	}
+	program = __sync_fetch_and_add(&next_program, 1);
+	path = bpf_map_lookup_elem(&path_scratch, &zero);
+	if (path) {
+		path->inode = key.inode;
+		path->device = key.device;
+		path->container = container;
+		read_path(task, file, path);
+		if (bpf_map_update_elem(&paths, &program, path, BPF_NOEXIST))
+			lose(CTREC_LOSS_PROGRAMS_FULL, container);
+	}
+	if (bpf_map_update_elem(&programs, &key, &program, BPF_NOEXIST)) {
+		known = bpf_map_lookup_elem(&programs, &key);
+		bpf_map_delete_elem(&paths, &program);
+		if (!known) {
+			lose(CTREC_LOSS_PROGRAMS_FULL, container);
+			return 0;
+		}
+		program = *known;
+	}
+	out->program = program;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Slots: where the calls of one (container, program, origin, phase, abi) are counted; the thread cache in front. */
+#ifndef CTREC_SLOTS_BPF_H
+#define CTREC_SLOTS_BPF_H
+
+/* In the cache: recorded, but by the slow path. No slot has this index, so the hot path needs no test for it. */
+#define SLOW 0xffffffffu
+
+/* An event with everything but its own kind's fields; NULL when the ring is full, which is counted. */
+static __always_inline struct ctrec_event *new_event(__u32 kind, __u32 container)
+{
+	struct ctrec_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		lose(CTREC_LOSS_RING_FULL, container);
+		return 0;
+	}
+	__builtin_memset(event, 0, __builtin_offsetof(struct ctrec_event, path));
+	event->path[0] = 0;
+	event->time_ns = bpf_ktime_get_ns();
+	event->kind = kind;
+	event->container = container;
+	event->pid = bpf_get_current_pid_tgid() >> 32;
+	return event;
+}
+
+static __noinline __u32 find_slot(struct ctrec_slot_key *key)
+{
+	struct ctrec_event *event;
+	__u32 *known, slot = 0;
+
+	if (!key)
+		return 0;
+	known = bpf_map_lookup_elem(&slots, key);
+	if (known)
+		return *known;
+	if (bpf_map_pop_elem(&free_slots, &slot))
+		return 0;
+	if (bpf_map_update_elem(&slots, key, &slot, BPF_NOEXIST)) {
+		/* Another CPU was quicker, or the map is full. */
+		bpf_map_push_elem(&free_slots, &slot, 0);
+		known = bpf_map_lookup_elem(&slots, key);
+		return known ? *known : 0;
+	}
+	event = new_event(CTREC_EVENT_SLOT, key->container);
+	if (event) {
+		event->slot = slot;
+		event->key = *key;
+		bpf_ringbuf_submit(event, 0);
+	}
+	return slot;
+}
+
+static __always_inline __u32 native_slot(struct ctrec_task *state)
+{
+	struct ctrec_slot_key key = {
+		.container = state->container,
+		.program = state->program,
+		.origin = state->origin,
+		.phase = state->phase,
+		.abi = CTREC_ABI_X86_64,
+	};
+
+	return find_slot(&key);
+}
+
+static __noinline __u32 compat_slot(__u32 native, struct ctrec_task *state)
+{
+	struct ctrec_slot_key key = { .abi = CTREC_ABI_I386 };
+	__u32 slot;
+
+	if (!state || !native || native >= CTREC_SLOTS)
+		return 0;
+	slot = compat_slots[native];
+	if (slot)
+		return slot;
+	key.container = state->container;
+	key.program = state->program;
+	key.origin = state->origin;
+	key.phase = state->phase;
+	slot = find_slot(&key);
+	compat_slots[native] = slot;
+	return slot;
+}
+
+static __always_inline __u32 slot_of(struct ctrec_task *state, bool compat)
+{
+	return compat ? compat_slot(state->slot, state) : state->slot;
+}
+
+/*
+ * Puts what is known of a thread into the cache. A thread in set-up gets no slot there, so that each of its calls takes
+ * the slow path, which sees the moment when a filter comes into force, by whichever thread loads it.
+ */
+static __always_inline void cache(__u32 tid, struct ctrec_task *state)
+{
+	__u32 slot = state->phase == CTREC_PHASE_SETUP || !state->slot ? SLOW : state->slot;
+
+	tids[tid & (CTREC_TIDS - 1)] = (__u64)tid << 32 | slot;
+}
+
+static __always_inline void uncache(__u32 tid)
+{
+	__u32 index = tid & (CTREC_TIDS - 1);
+
+	if (tids[index] >> 32 == tid)
+		tids[index] = 0;
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every byte that crosses between the kernel and user space.
+ *
+ * The skeleton turns these types into Rust; nothing mirrors them by hand. Rules: fixed-width integers and arrays of
+ * them only, explicit padding, a size assertion per struct, units in names. Text is bytes with a length beside it.
+ */
+#ifndef CTREC_WIRE_H
+#define CTREC_WIRE_H
+
+enum ctrec_limits {
+	/* x86-64 and i386 numbers end at about 470 in Linux 6.18. Other numbers are counted in `sparse`. */
+	CTREC_CELLS = 480,
+	/* Distinct (number, errno) pairs kept beside the cells of one slot and CPU; more go to `sparse`. */
+	CTREC_ERRNOS = 64,
+	/* Slots alive at once. An index is 4 bytes here; memory for cells is made when a slot appears. */
+	CTREC_SLOTS = 16384,
+	/* Entries of the thread cache, a power of two. A collision costs time, not correctness. */
+	CTREC_TIDS = 65536,
+	/* Bytes of a path that are kept; longer ones are marked as truncated. */
+	CTREC_PATH = 1024,
+	CTREC_COMM = 16,
+	/* Path components that are walked. */
+	CTREC_DEPTH = 48,
+};
+
+enum ctrec_origin { CTREC_ORIGIN_INIT = 0, CTREC_ORIGIN_EXEC = 1 };
+
+enum ctrec_phase { CTREC_PHASE_SETUP = 0, CTREC_PHASE_RUNTIME = 1, CTREC_PHASE_WORKLOAD = 2 };
+
+/* x32 needs no value: its numbers carry bit 30 under X86_64. */
+enum ctrec_abi { CTREC_ABI_X86_64 = 0, CTREC_ABI_I386 = 1 };
+
+/* What happened to a call counted in `sparse`. 1 to 4095 are what the call returned, negated. */
+enum ctrec_outcome { CTREC_OUTCOME_SUCCEEDED = 0, CTREC_OUTCOME_UNFINISHED = 0x10000 };
+
+enum ctrec_loss {
+	CTREC_LOSS_SLOTS_FULL = 0, /* a call that no slot could be had for */
+	CTREC_LOSS_TASKS_FULL, /* a task that could not be followed */
+	CTREC_LOSS_SPARSE_FULL, /* a call or an errno that `sparse` had no room for */
+	CTREC_LOSS_PROGRAMS_FULL,
+	CTREC_LOSS_CONTAINERS_FULL, /* a cgroup or container that could not be kept */
+	CTREC_LOSS_STARTS_FULL,
+	CTREC_LOSS_ARGUMENTS_FULL,
+	CTREC_LOSS_RING_FULL, /* an event; counts are not affected */
+	CTREC_LOSS_READ_FAULT, /* kernel memory that could not be read */
+	CTREC_LOSS_MAX,
+};
+
+/* One call number of one slot on one CPU. Only ever grows; user space takes differences modulo 2^32. */
+struct ctrec_cell {
+	__u32 succeeded;
+	__u32 failed; /* includes interrupted */
+	__u32 first_2e20_ns; /* (bpf_ktime_get_ns() >> 20) + 1 at the first call; 0: no call yet */
+	__u32 last_jiffies; /* low half of jiffies at the last call */
+};
+_Static_assert(sizeof(struct ctrec_cell) == 16, "cell");
+
+struct ctrec_errno {
+	__u32 key; /* number << 16 | errno; 0 is free */
+	__u32 count;
+};
+_Static_assert(sizeof(struct ctrec_errno) == 8, "errno");
+
+/* The counters of one slot on one CPU. */
+struct ctrec_cells {
+	struct ctrec_cell calls[CTREC_CELLS];
+	struct ctrec_errno errnos[CTREC_ERRNOS];
+};
+_Static_assert(sizeof(struct ctrec_cells) == 8192, "cells");
+
+/* Identity of a slot. */
+struct ctrec_slot_key {
+	__u32 container;
+	__u32 program;
+	__u8 origin;
+	__u8 phase;
+	__u8 abi;
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ctrec_slot_key) == 12, "slot_key");
+
+/* A count outside the cells: numbers beyond them, calls before cells were made, exec, exit. */
+struct ctrec_sparse_key {
+	__u32 slot;
+	__s32 number;
+	__u32 outcome;
+};
+_Static_assert(sizeof(struct ctrec_sparse_key) == 12, "sparse_key");
+
+struct ctrec_count {
+	__u64 count;
+	__u64 first_ns; /* bpf_ktime_get_ns() */
+	__u64 last_ns;
+};
+_Static_assert(sizeof(struct ctrec_count) == 24, "count");
+
+struct ctrec_argument_key {
+	__u32 slot;
+	__s32 number;
+	__u32 index;
+	__u32 pad;
+	__u64 value;
+};
+_Static_assert(sizeof(struct ctrec_argument_key) == 24, "argument_key");
+
+/* An execution: `parent` called execve and became `program`. */
+struct ctrec_start_key {
+	__u32 container;
+	__u32 parent;
+	__u32 program;
+	__u8 origin;
+	__u8 phase;
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct ctrec_start_key) == 16, "start_key");
+
+/* A followed thread, by thread id. */
+struct ctrec_task {
+	__u32 container;
+	__u32 program;
+	__u32 slot; /* for the native ABI; 0: none could be had */
+	__s32 exec_number; /* the call that is executing a program, -1: none */
+	__u8 origin;
+	__u8 phase;
+	__u8 exec_abi;
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct ctrec_task) == 24, "task");
+
+/* A cgroup in one hierarchy: id is that of its kernfs node, equal to the inode of its folder. */
+struct ctrec_cgroup_key {
+	__u64 id;
+	__u32 hierarchy;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ctrec_cgroup_key) == 16, "cgroup_key");
+
+struct ctrec_container {
+	__u64 started_ns; /* bpf_ktime_get_ns() when its first task came; 0: none yet */
+	__u64 runtime_inode; /* executable of its first task: the runtime */
+	__u32 runtime_device;
+	__u32 init_tid;
+	__s64 tasks; /* threads alive */
+	__u64 ended_ns; /* when `tasks` last fell to 0 */
+};
+_Static_assert(sizeof(struct ctrec_container) == 40, "container");
+
+struct ctrec_program_key {
+	__u64 inode;
+	__u32 device;
+	__u32 container;
+};
+_Static_assert(sizeof(struct ctrec_program_key) == 16, "program_key");
+
+/* Path of a program as the container sees it, last component first: "nginx\0sbin\0usr\0". */
+struct ctrec_path {
+	__u64 inode;
+	__u32 device;
+	__u32 container;
+	__u32 length_bytes;
+	__u32 truncated;
+	__u8 components[CTREC_PATH];
+};
+_Static_assert(sizeof(struct ctrec_path) == 24 + CTREC_PATH, "path");
+
+struct ctrec_loss_key {
+	__u32 loss; /* enum ctrec_loss */
+	__u32 container; /* 0: not known */
+};
+_Static_assert(sizeof(struct ctrec_loss_key) == 8, "loss_key");
+
+enum ctrec_event_kind {
+	CTREC_EVENT_CGROUP = 1, /* a cgroup that may become a container was made */
+	CTREC_EVENT_JOINED, /* a task entered a container from outside */
+	CTREC_EVENT_SLOT, /* a slot was claimed: it wants cells */
+	CTREC_EVENT_EMPTY, /* the last task of a container ended */
+};
+
+/* Everything that goes through the ring buffer. Losing one delays or coarsens, it never loses a count. */
+struct ctrec_event {
+	__u64 time_ns;
+	__u32 kind;
+	__u32 container;
+	__u32 pid; /* process that did it, in the host's pid namespace */
+	__u32 parent_pid;
+	__u32 slot;
+	__u32 threads; /* of the process that joined */
+	struct ctrec_cgroup_key cgroup;
+	struct ctrec_slot_key key;
+	__u32 path_bytes; /* of `path`, without the terminating 0 */
+	__u8 comm[CTREC_COMM];
+	__u8 path[CTREC_PATH]; /* of the cgroup */
+};
+_Static_assert(sizeof(struct ctrec_event) == 80 + CTREC_PATH, "event");
+
+/* A call that a task was blocked in when the recording ended. */
+struct ctrec_unfinished {
+	__u32 slot;
+	__s32 number;
+};
+_Static_assert(sizeof(struct ctrec_unfinished) == 8, "unfinished");
+
+/* A pair of clocks read together, to turn jiffies into nanoseconds. */
+struct ctrec_clock {
+	__u64 jiffies;
+	__u64 time_ns;
+};
+_Static_assert(sizeof(struct ctrec_clock) == 16, "clock");
+
+/* Set between open and load, so that the verifier prunes what is off. */
+struct ctrec_config {
+	__u32 cpus; /* possible CPUs */
+	__u8 discover; /* follow cgroups that appear outside of known containers */
+	__u8 prepare_exec; /* sched_prepare_exec is attached (Linux 6.10+): exec's number and ABI are exact */
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct ctrec_config) == 8, "config");
+
+#endif
