@@ -1,0 +1,96 @@
+#!/bin/sh
+# Runs every test there is, fast ones first, and ends with one line: N passed, N failed[, N skipped].
+#
+# It installs what it needs with apt, as root or with sudo. What cannot run here says SKIPPED, and fails where
+# CTREC_REQUIRE is set, as .ci/run does. Exit code: 0, or 1 when anything failed.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+# Test binaries that need root. All others are run as whoever runs this script.
+PRIVILEGED='engines'
+
+passed=0
+failed=0
+skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Runs a command that is one check as a whole. The first word is what it takes.
+check() {
+    if [ -z "${CTREC_REQUIRE:-}" ] && ! is_there "$1"; then
+        say "SKIPPED: $1 is not here"
+        skipped=$((skipped + 1))
+        return
+    fi
+    shift
+    say "$*"
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+}
+
+# Runs Rust tests and adds up their summaries. A run that fails without a failed test (it did not compile, or was
+# killed) counts as one failure.
+tests() {
+    say "cargo test $*"
+    { cargo test --release "$@" 2>&1 && echo 'ended well'; } | tee "$log"
+    silent=$(grep -c 'SKIPPED ' "$log") || true
+    new_failed=$(outcomes failed)
+    if [ "$new_failed" -eq 0 ] && ! grep -qx 'ended well' "$log"; then
+        new_failed=1
+    fi
+    failed=$((failed + new_failed))
+    passed=$((passed + $(outcomes passed) - silent))
+    skipped=$((skipped + $(outcomes ignored) + silent))
+}
+
+# Sum of one outcome over the summaries in the log.
+outcomes() {
+    awk -v what="$1" '/^test result: / { for (i = 2; i <= NF; i++) if ($i ~ what) n += $(i - 1) } END { print n + 0 }' "$log"
+}
+
+# The options that name every test binary that needs no root, in all crates.
+unprivileged() {
+    for file in tests/*.rs tests/*/main.rs */tests/*.rs; do
+        name=${file%/main.rs}
+        name=$(basename "$name" .rs)
+        case " $PRIVILEGED * " in
+            *" $name "*) ;;
+            *) printf -- '--test %s ' "$name" ;;
+        esac
+    done
+}
+
+install_to_build
+install_missing runc:runc crun:crun docker.io:dockerd apparmor:apparmor_parser strace:strace bpftrace:bpftrace \
+    mmdebstrap:mmdebstrap 'debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg' \
+    busybox-static:busybox util-linux:setpriv shellcheck:shellcheck
+prepare_cargo
+say "building in $CARGO_TARGET_DIR; the first build takes a quarter of an hour, later ones a minute"
+
+check shellcheck shellcheck -x scripts/*.sh .ci/run
+check cargo-fmt cargo fmt --all --check
+tests --workspace --lib --bins
+# shellcheck disable=SC2046 # a list of words
+tests --workspace $(unprivileged)
+tests --workspace --doc
+check cargo-clippy cargo clippy --release --workspace --all-targets -- -D warnings
+
+say 'the rest runs as root'
+if [ "$(id -u)" -ne 0 ]; then
+    host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+    export "CARGO_TARGET_${host}_RUNNER=sudo -E env PATH=$PATH"
+fi
+for name in $PRIVILEGED; do
+    tests --workspace --test "$name" -- --test-threads=1
+done
+
+if [ "$skipped" -eq 0 ]; then
+    printf '\n%s passed, %s failed\n' "$passed" "$failed"
+else
+    printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
+fi
+[ "$failed" -eq 0 ] && { [ -z "${CTREC_REQUIRE:-}" ] || [ "$skipped" -eq 0 ]; }

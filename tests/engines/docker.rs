@@ -1,0 +1,129 @@
+//! A Docker engine of the test's own. Lives here: starting dockerd, its containers, and leaving nothing behind.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::image::{Image, text};
+use crate::process::{Outcome, Process, run};
+use crate::wait::wait_for;
+
+/// A dockerd with its own state and socket, beside any engine that the machine runs. Stopped on drop.
+pub(crate) struct Dockerd {
+    process: Option<Process>,
+    socket: String,
+    // The parents of its containers' cgroups that were not there before.
+    cgroups: Vec<PathBuf>,
+    folder: TempDir,
+}
+
+impl Dockerd {
+    /// Starts dockerd and waits until it answers. Containers get the host's network or none, so that the machine's
+    /// bridges and firewall stay as they are.
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::with_prefix("ctrec-docker-").expect("a temporary folder can be made");
+        let at = |name: &str| text(&folder.path().join(name)).to_owned();
+        let socket = format!("unix://{}", at("docker.sock"));
+        let cgroups = docker_cgroups().into_iter().filter(|cgroup| !cgroup.exists()).collect();
+        let process = Process::start(&[
+            "dockerd",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--bridge=none",
+            "--storage-driver=overlay2",
+            "--data-root",
+            &at("data"),
+            "--exec-root",
+            &at("exec"),
+            "--pidfile",
+            &at("docker.pid"),
+            "-H",
+            &socket,
+        ]);
+        let mut dockerd = Self { process: Some(process), socket, cgroups, folder };
+        dockerd.wait_until_it_answers();
+        dockerd
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        wait_for("dockerd to answer", || {
+            let process = self.process.as_mut().expect("dockerd was started");
+            assert!(process.runs(), "dockerd ended: {}", process.stderr());
+            (self.try_docker(&["version"]).code == 0).then_some(())
+        });
+    }
+
+    /// Loads an image under its name.
+    pub(crate) fn import(&self, image: Image) {
+        self.docker(&["import", text(&image.archive()), image.name()]);
+    }
+
+    /// Runs the docker command line, which must succeed, and gives what it printed.
+    pub(crate) fn docker(&self, words: &[&str]) -> String {
+        self.try_docker(words).success()
+    }
+
+    /// Runs the docker command line.
+    pub(crate) fn try_docker(&self, words: &[&str]) -> Outcome {
+        run(&[&["docker", "-H", &self.socket], words].concat())
+    }
+
+    /// Full id of a container.
+    pub(crate) fn id(&self, name: &str) -> String {
+        self.docker(&["inspect", "--format", "{{.Id}}", name]).trim().to_owned()
+    }
+
+    /// Process id of a container's first process.
+    pub(crate) fn pid(&self, name: &str) -> String {
+        self.docker(&["inspect", "--format", "{{.State.Pid}}", name]).trim().to_owned()
+    }
+}
+
+impl Drop for Dockerd {
+    fn drop(&mut self) {
+        let containers = self.try_docker(&["ps", "--all", "--quiet"]).stdout;
+        let containers: Vec<&str> = containers.split_whitespace().collect();
+        if !containers.is_empty() {
+            report(&self.try_docker(&[&["rm", "--force"], containers.as_slice()].concat()));
+        }
+        drop(self.process.take());
+        for mount in mounts_below(self.folder.path()) {
+            report(&run(&["umount", "--lazy", &mount]));
+        }
+        for cgroup in self.cgroups.iter().filter(|cgroup| cgroup.exists()) {
+            if let Err(error) = fs::remove_dir(cgroup) {
+                let _told = writeln!(std::io::stderr(), "left behind {}: {error}", cgroup.display());
+            }
+        }
+    }
+}
+
+/// Where dockerd's cgroupfs driver puts its containers, in every hierarchy that is mounted.
+fn docker_cgroups() -> Vec<PathBuf> {
+    mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup")).map(|(at, _)| at.join("docker")).collect()
+}
+
+/// Mount points below a folder, the innermost first.
+fn mounts_below(folder: &Path) -> Vec<String> {
+    let mounts = mount_points().into_iter().filter(|(at, _)| at.starts_with(folder));
+    mounts.map(|(at, _)| text(&at).to_owned()).rev().collect()
+}
+
+/// Mount points with their file system types, in order of mounting.
+pub(crate) fn mount_points() -> Vec<(PathBuf, String)> {
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts can be read");
+    let point = |line: &str| {
+        let mut words = line.split(' ').skip(1);
+        Some((PathBuf::from(words.next()?), words.next()?.to_owned()))
+    };
+    mounts.lines().filter_map(point).collect()
+}
+
+/// Cleaning up goes on after a failure, but never in silence.
+pub(crate) fn report(outcome: &Outcome) {
+    if outcome.code != 0 {
+        let _told = writeln!(std::io::stderr(), "{}", outcome.stderr);
+    }
+}

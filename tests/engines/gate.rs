@@ -1,0 +1,28 @@
+//! Whether a test can run here. Lives here: the question and its loud answer. Does not: installing anything.
+
+use std::env;
+use std::io::Write;
+
+use nix::unistd::geteuid;
+
+/// Whether the test can run: as root, with every one of `commands` on the path. Says so loudly where it cannot, and
+/// fails the test where everything is required.
+pub(crate) fn open(test: &str, commands: &[&str]) -> bool {
+    let mut missing: Vec<&str> = commands.iter().copied().filter(|command| !on_path(command)).collect();
+    if !geteuid().is_root() {
+        missing.insert(0, "root");
+    }
+    if missing.is_empty() {
+        return true;
+    }
+    let missing = missing.join(", ");
+    assert!(env::var_os("CTREC_REQUIRE").is_none(), "{test} cannot run here: it needs {missing}");
+    // Not eprintln!: the test runner would capture it, and nobody would learn of the skip.
+    writeln!(std::io::stderr(), "SKIPPED {test}: it needs {missing}").expect("stderr is open");
+    false
+}
+
+fn on_path(command: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(command).is_file())
+}

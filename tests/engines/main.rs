@@ -1,0 +1,18 @@
+//! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
+//!
+//! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it.
+//! Does not: anything that passes without root (see the other files of `tests/`).
+//!
+//! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE=1` it fails instead.
+
+mod bundle;
+mod docker;
+mod gate;
+mod harness;
+mod image;
+mod load;
+mod observer;
+mod process;
+mod program;
+mod site;
+mod wait;

@@ -1,0 +1,69 @@
+//! The C programs that make known calls. Lives here: compiling them. Their sources are in `tests/programs`.
+
+use std::path::{Path, PathBuf};
+
+use crate::image::{cached, text};
+use crate::process::run;
+
+/// One program of `tests/programs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Known numbers of known calls, from threads and children.
+    Counts,
+    /// i386 calls from a 64-bit process.
+    Int80,
+    /// A real 32-bit program.
+    I386,
+    /// Calls that do not return before the program is killed.
+    Blocked,
+    /// Calls that the program's own filter turns away.
+    Refused,
+    /// Chains of executions.
+    Execs,
+    /// clone with namespace flags.
+    Namespaces,
+}
+
+impl Program {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Counts, Self::Int80, Self::I386, Self::Blocked, Self::Refused, Self::Execs, Self::Namespaces];
+
+    /// Name of the source and of the binary.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Int80 => "int80",
+            Self::I386 => "i386",
+            Self::Blocked => "blocked",
+            Self::Refused => "refused",
+            Self::Execs => "execs",
+            Self::Namespaces => "namespaces",
+        }
+    }
+
+    /// The static binary, compiled unless it is in the cache.
+    pub(crate) fn binary(self) -> PathBuf {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(format!("{}.c", self.name()));
+        let code = std::fs::read_to_string(&source).expect("a test program's source can be read");
+        let flags = self.flags();
+        cached(self.name(), &format!("{flags:?}{code}"), |binary| {
+            run(&[
+                &["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-static"],
+                flags,
+                &["-o", text(binary), text(&source)],
+            ]
+            .concat())
+            .success();
+        })
+    }
+
+    /// The 32-bit program stands on nothing, so that no 32-bit C library is needed to build it.
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
+            Self::Counts | Self::Execs => &["-pthread"],
+            _ => &[],
+        }
+    }
+}
