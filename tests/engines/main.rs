@@ -6,6 +6,7 @@
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE=1` it fails instead.
 
 mod bundle;
+mod counting;
 mod docker;
 mod gate;
 mod harness;
@@ -14,5 +15,6 @@ mod load;
 mod observer;
 mod process;
 mod program;
+mod recorder;
 mod site;
 mod wait;

@@ -22,12 +22,22 @@ pub(crate) enum Program {
     Execs,
     /// clone with namespace flags.
     Namespaces,
+    /// One call by number; its errno is the exit code.
+    Probe,
 }
 
 impl Program {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Counts, Self::Int80, Self::I386, Self::Blocked, Self::Refused, Self::Execs, Self::Namespaces];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Counts,
+        Self::Int80,
+        Self::I386,
+        Self::Blocked,
+        Self::Refused,
+        Self::Execs,
+        Self::Namespaces,
+        Self::Probe,
+    ];
 
     /// Name of the source and of the binary.
     pub(crate) fn name(self) -> &'static str {
@@ -39,6 +49,7 @@ impl Program {
             Self::Refused => "refused",
             Self::Execs => "execs",
             Self::Namespaces => "namespaces",
+            Self::Probe => "probe",
         }
     }
 
@@ -58,12 +69,13 @@ impl Program {
         })
     }
 
-    /// The 32-bit program stands on nothing, so that no 32-bit C library is needed to build it.
+    /// Some stand on nothing: one needs no 32-bit C library to be built, the other no call that a library makes.
     fn flags(self) -> &'static [&'static str] {
         match self {
             Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
+            Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Counts | Self::Execs => &["-pthread"],
-            _ => &[],
+            Self::Int80 | Self::Blocked | Self::Refused | Self::Namespaces => &[],
         }
     }
 }

@@ -1,0 +1,137 @@
+//! Exact counts: programs that make known numbers of known calls, recorded with `ctrec record -- COMMAND`.
+
+use ctrec_recording::{Abi, Call, Origin, Phase};
+use serde_json::Value;
+
+use crate::gate;
+use crate::image::text;
+use crate::program::Program;
+use crate::recorder::{Recorded, record_command};
+
+/// Whether ctrec can record here at all.
+fn can_record(test: &str) -> bool {
+    gate::open(test, &["gcc"])
+}
+
+/// Records a test program, which must succeed with nothing lost.
+fn record(program: Program, arguments: &[&str]) -> (String, Recorded) {
+    let (outcome, recorded) = record_command(&[&[text(&program.binary())], arguments].concat());
+    let printed = outcome.success();
+    assert_eq!(recorded.recording().losses, [], "nothing may be lost");
+    assert!(recorded.rows().all(|row| row.origin == Origin::Init), "all descend from the command");
+    (printed, recorded)
+}
+
+/// Sum of one outcome of a call over windows, programs and phases.
+fn sum(recorded: &Recorded, abi: Abi, number: i64, outcome: impl Fn(&Call) -> u64) -> u64 {
+    recorded.rows().filter(|row| (row.abi, row.number) == (abi, number)).map(outcome).sum()
+}
+
+fn assert_counts_are_exact(threads: &str, children: &str, times: &str) {
+    let (printed, recorded) = record(Program::Counts, &[threads, children, times]);
+    let expected: Value = serde_json::from_str(&printed).unwrap();
+    for row in expected.as_array().unwrap() {
+        let number = row["number"].as_i64().unwrap();
+        let succeeded = sum(&recorded, Abi::X86_64, number, |call| call.succeeded);
+        assert_eq!(Some(succeeded), row["succeeded"].as_u64(), "successes of call {number}");
+        if row["errno"] != 0 {
+            let errno = row["errno"].as_i64().and_then(|errno| i32::try_from(errno).ok()).unwrap();
+            let failed = recorded.failures(Abi::X86_64, number, errno);
+            assert_eq!(Some(failed), row["failed"].as_u64(), "call {number} with errno {errno}");
+        }
+    }
+}
+
+#[test]
+fn counts_of_one_thread_are_exact() {
+    if can_record("counts_of_one_thread_are_exact") {
+        assert_counts_are_exact("1", "0", "100000");
+    }
+}
+
+#[test]
+fn counts_of_two_threads_are_exact() {
+    if can_record("counts_of_two_threads_are_exact") {
+        assert_counts_are_exact("2", "0", "100000");
+    }
+}
+
+#[test]
+fn counts_of_forked_children_with_threads_are_exact() {
+    if can_record("counts_of_forked_children_with_threads_are_exact") {
+        assert_counts_are_exact("2", "7", "5000");
+    }
+}
+
+#[test]
+fn failures_of_a_call_sum_to_its_errnos() {
+    if !can_record("failures_of_a_call_sum_to_its_errnos") {
+        return;
+    }
+    let (_, recorded) = record(Program::Counts, &["1", "1", "50"]);
+    for call in recorded.rows() {
+        let recording = recorded.recording();
+        let of_call = recording.errnos.iter().filter(|errno| {
+            (errno.window, errno.container, errno.program) == (call.window, call.container, call.program)
+                && (errno.origin, errno.phase, errno.abi) == (call.origin, call.phase, call.abi)
+                && errno.number == call.number
+        });
+        assert_eq!(of_call.map(|errno| errno.count).sum::<u64>(), call.failed, "errnos of {call:?}");
+    }
+}
+
+#[test]
+fn int80_from_a_64_bit_process_is_i386() {
+    if !can_record("int80_from_a_64_bit_process_is_i386") {
+        return;
+    }
+    let (_, recorded) = record(Program::Int80, &["1000"]);
+    assert_eq!(sum(&recorded, Abi::I386, 20, |call| call.succeeded), 1000, "getpid through the 32-bit table");
+    assert_eq!(sum(&recorded, Abi::X86_64, 39, |call| call.succeeded), 1000, "getpid through the 64-bit table");
+    assert_eq!(sum(&recorded, Abi::X86_64, 20, |call| call.succeeded), 0, "nobody called writev");
+}
+
+#[test]
+fn a_32_bit_program_is_i386() {
+    if !can_record("a_32_bit_program_is_i386") {
+        return;
+    }
+    let (_, recorded) = record(Program::I386, &[]);
+    let workload = recorded.counts(|row| row.phase == Phase::Workload && row.abi == Abi::I386);
+    let expected = [((Abi::I386, 1), 1), ((Abi::I386, 64), 100), ((Abi::I386, 158), 50)];
+    assert_eq!(workload.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_call_that_the_programs_own_filter_turns_away_is_counted() {
+    if !can_record("a_call_that_the_programs_own_filter_turns_away_is_counted") {
+        return;
+    }
+    let (_, recorded) = record(Program::Refused, &["1000"]);
+    assert_eq!(recorded.failures(Abi::X86_64, 24, 77), 1000);
+    assert_eq!(sum(&recorded, Abi::X86_64, 24, |call| call.succeeded), 0);
+}
+
+#[test]
+fn every_way_of_execution_is_followed() {
+    if !can_record("every_way_of_execution_is_followed") {
+        return;
+    }
+    let (_, recorded) = record(Program::Execs, &["30"]);
+    assert_eq!(sum(&recorded, Abi::X86_64, 110, |call| call.succeeded), 31, "getppid, once a generation");
+    assert_eq!(sum(&recorded, Abi::X86_64, 322, |call| call.succeeded), 10, "execveat");
+    // Twenty of the program's own, and ctrec's that started it.
+    assert_eq!(sum(&recorded, Abi::X86_64, 59, |call| call.succeeded), 21, "execve");
+}
+
+#[test]
+fn namespace_flags_of_clone_are_kept() {
+    if !can_record("namespace_flags_of_clone_are_kept") {
+        return;
+    }
+    let (_, recorded) = record(Program::Namespaces, &["25"]);
+    let flags = nix::sched::CloneFlags::CLONE_NEWUSER | nix::sched::CloneFlags::CLONE_NEWUTS;
+    let flags = u64::from(flags.bits().cast_unsigned());
+    assert_eq!(recorded.arguments(56, flags), 25);
+    assert_eq!(sum(&recorded, Abi::X86_64, 56, |call| call.succeeded), 50, "clone, with flags and without");
+}

@@ -1,0 +1,107 @@
+//! ctrec itself, as a user runs it, and what it recorded. Lives here: starting and ending it, reading a store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ctrec_recording::{Abi, Call, Recording, Store};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::image::text;
+use crate::process::{Outcome, Process, run};
+use crate::wait::wait_for;
+
+/// Calls with how often each was made, whatever came of it.
+pub(crate) type Counts = BTreeMap<(Abi, i64), u64>;
+
+/// Runs ctrec to its end.
+pub(crate) fn ctrec(words: &[&str]) -> Outcome {
+    run(&[&[env!("CARGO_BIN_EXE_ctrec")], words].concat())
+}
+
+/// Runs `ctrec record -- COMMAND` to its end; gives how it ended and what it recorded of the command.
+pub(crate) fn record_command(command: &[&str]) -> (Outcome, Recorded) {
+    let store = TempDir::with_prefix("ctrec-store-").expect("a temporary folder can be made");
+    let outcome = ctrec(&[&["record", "--output", text(store.path()), "--"], command].concat());
+    let name = Path::new(command[0]).file_name().and_then(|name| name.to_str()).expect("a command has a name");
+    let recorded = Recorded::read(store.path(), name);
+    (outcome, recorded)
+}
+
+/// A ctrec that records the containers of the host.
+pub(crate) struct Recorder {
+    process: Process,
+    store: TempDir,
+}
+
+impl Recorder {
+    /// Starts it and waits until it records.
+    pub(crate) fn start() -> Self {
+        let store = TempDir::with_prefix("ctrec-store-").expect("a temporary folder can be made");
+        let mut process = Process::start(&[env!("CARGO_BIN_EXE_ctrec"), "record", "--output", text(store.path())]);
+        wait_for("ctrec to record", || {
+            assert!(process.runs(), "ctrec ended: {}", process.stderr());
+            Store::open(store.path()).ok()
+        });
+        Self { process, store }
+    }
+
+    /// Ends it as a user does, with Ctrl-C; gives the folder that holds what it recorded.
+    pub(crate) fn stop(self) -> TempDir {
+        self.process.signal(Signal::SIGINT);
+        self.process.finish().success();
+        self.store
+    }
+}
+
+/// What one run recorded of one container.
+pub(crate) struct Recorded {
+    recording: Recording,
+    container: u32,
+}
+
+impl Recorded {
+    /// Reads the only run of a store; the container is known by its name.
+    pub(crate) fn read(store: &Path, name: &str) -> Self {
+        let mut recordings = Store::open(store).and_then(|store| store.read_all()).expect("the store can be read");
+        assert_eq!(recordings.len(), 1, "one run was recorded");
+        let recording = recordings.remove(0);
+        let names: Vec<&str> = recording.containers.iter().map(|container| container.name.as_str()).collect();
+        let mut found = recording.containers.iter().filter(|container| container.name == name);
+        let container = found.next().unwrap_or_else(|| panic!("no container {name} among {names:?}")).container;
+        assert!(found.next().is_none(), "several containers {name} among {names:?}");
+        Self { recording, container }
+    }
+
+    /// The rows of the container's calls.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Call> {
+        self.recording.calls.iter().filter(|call| call.container == self.container)
+    }
+
+    /// How often each call was made, of the rows that `is_wanted`.
+    pub(crate) fn counts(&self, is_wanted: impl Fn(&Call) -> bool) -> Counts {
+        let mut counts = Counts::new();
+        for row in self.rows().filter(|row| is_wanted(row)) {
+            let made = row.succeeded + row.failed + row.interrupted + row.unfinished;
+            *counts.entry((row.abi, row.number)).or_default() += made;
+        }
+        counts
+    }
+
+    /// How often a call failed with an errno.
+    pub(crate) fn failures(&self, abi: Abi, number: i64, errno: i32) -> u64 {
+        let rows = self.recording.errnos.iter().filter(|row| row.container == self.container);
+        rows.filter(|row| (row.abi, row.number, row.errno) == (abi, number, errno)).map(|row| row.count).sum()
+    }
+
+    /// How often an argument had a value.
+    pub(crate) fn arguments(&self, number: i64, value: u64) -> u64 {
+        let rows = self.recording.arguments.iter().filter(|row| row.container == self.container);
+        rows.filter(|row| (row.number, row.value) == (number, value)).map(|row| row.count).sum()
+    }
+
+    /// The whole run.
+    pub(crate) fn recording(&self) -> &Recording {
+        &self.recording
+    }
+}
