@@ -13,10 +13,24 @@
 
 #![forbid(unsafe_code)]
 
+mod column;
+mod error;
+mod files;
+mod format;
 pub mod header;
+mod merge;
+mod ndjson;
+mod parquet;
 pub mod rows;
+mod store;
+mod table;
+mod writer;
 
+pub use error::{StoreError, TableError};
+pub use format::Format;
 pub use header::{CgroupLayout, End, Header, Hook, SchemaVersion, Settings};
 pub use rows::{
     Abi, Argument, Call, Container, Errno, Loss, LossKind, Origin, Phase, Program, Recording, Segment, Start, Window,
 };
+pub use store::Store;
+pub use writer::RunWriter;

@@ -1,0 +1,100 @@
+//! The tables: which columns each has, in what order its rows come, and in which folder its files are.
+//!
+//! Lives here: the one description of every table, from which both formats, the writer and the reader are made.
+//! Does not: bytes (see `parquet` and `ndjson`), files (see `files`).
+
+use std::cmp::Ordering;
+
+use polars::prelude::{Column, DataFrame};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::column::Field;
+use crate::error::TableError;
+use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Start, Window};
+
+/// One table: a struct a row, a field a column.
+pub(crate) trait Table: Sized + Serialize + DeserializeOwned {
+    /// Name of the table: of its folder, or of its file.
+    const NAME: &'static str;
+    /// Names of the columns, in order.
+    const COLUMNS: &'static [&'static str];
+
+    /// The rows as columns.
+    fn columns(rows: &[Self]) -> Vec<Column>;
+
+    /// The rows of a frame, whose columns may be missing or of any type.
+    fn rows(frame: &DataFrame) -> Result<Vec<Self>, TableError>;
+
+    /// The order in which a reader gives the rows.
+    fn order(&self, other: &Self) -> Ordering;
+}
+
+/// A table with one file a window.
+pub(crate) trait Windowed: Table {
+    /// Window that the row is of.
+    fn window(&self) -> u32;
+}
+
+macro_rules! tables {
+    ($($row:ident, $name:literal, by($($key:ident),+): $($column:ident),+;)+) => {$(
+        impl Table for $row {
+            const NAME: &'static str = $name;
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
+
+            fn columns(rows: &[Self]) -> Vec<Column> {
+                vec![$(Field::write(stringify!($column), rows.iter().map(|row| &row.$column))),+]
+            }
+
+            fn rows(frame: &DataFrame) -> Result<Vec<Self>, TableError> {
+                $(let mut $column = read(frame, stringify!($column))?.into_iter();)+
+                // Naming every field is what makes a forgotten column a compile error.
+                let mut row = || Some(Self { $($column: $column.next()?),+ });
+                (0..frame.height()).map(|_| row().ok_or(TableError::Uneven)).collect()
+            }
+
+            fn order(&self, other: &Self) -> Ordering {
+                ($(&self.$key,)+).cmp(&($(&other.$key,)+))
+            }
+        }
+    )+};
+}
+
+macro_rules! windowed {
+    ($($row:ident),+) => {$(
+        impl Windowed for $row {
+            fn window(&self) -> u32 {
+                self.window
+            }
+        }
+    )+};
+}
+
+tables! {
+    Window, "windows", by(window, start_ns, end_ns): window, start_ns, end_ns;
+    Container, "containers", by(container, id):
+        container, id, name, image, engine, runtime, pod, labels_json, entrypoint_json, no_new_privs, capabilities_json,
+        seccomp_json, sysctls_json, limits_json, cgroup_path, started_ns, ended_ns, already_running, resolved;
+    Program, "programs", by(container, program, path): container, program, path, path_truncated, device, inode;
+    Call, "calls", by(window, container, program, origin, phase, abi, number, first_ns, last_ns):
+        window, container, program, origin, phase, abi, number, succeeded, failed, interrupted, unfinished, first_ns,
+        last_ns;
+    Errno, "errnos", by(window, container, program, origin, phase, abi, number, errno, count):
+        window, container, program, origin, phase, abi, number, errno, count;
+    Argument, "arguments", by(window, container, program, origin, phase, abi, number, index, value, count):
+        window, container, program, origin, phase, abi, number, index, value, count;
+    Start, "starts", by(window, container, parent, program, origin, phase, count):
+        window, container, parent, program, origin, phase, count;
+    Loss, "losses", by(window, container, kind, detail, count): window, container, kind, count, detail;
+}
+
+windowed!(Window, Call, Errno, Argument, Start, Loss);
+
+/// Folders of a run, `windows` last: the order in which a window's files become visible.
+pub(crate) const FOLDERS: [&str; 6] = [Call::NAME, Errno::NAME, Argument::NAME, Start::NAME, Loss::NAME, Window::NAME];
+
+fn read<F: Field>(frame: &DataFrame, name: &str) -> Result<Vec<F>, TableError> {
+    let column = frame.column(name).map_err(|_| TableError::MissingColumn { column: name.to_owned() })?;
+    let fields = F::read(column)?;
+    if fields.len() == frame.height() { Ok(fields) } else { Err(TableError::Uneven) }
+}

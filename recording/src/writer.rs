@@ -1,0 +1,277 @@
+//! Writing a run.
+//!
+//! Lives here: [`RunWriter`], the order in which files become visible. Does not: merging small files (see `merge`), how
+//! one file is written (see `files`).
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::Header;
+use crate::error::StoreError;
+use crate::files::{self, HEADER, LOCK, RUN, Staged, WindowFile, sync_folder, unwritten};
+use crate::format::Format;
+use crate::merge::merge;
+use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Segment, Start, Window};
+use crate::table::{FOLDERS, Table, Windowed};
+
+/// Small files of this many windows become one.
+const MERGED_WINDOWS: usize = 64;
+
+/// Writes one run of a store. Several may write side by side, each its own run.
+///
+/// After any crash, everything up to the last sealed window is readable. The folder is locked for as long as the writer
+/// lives; that is how a reader tells a run that is still going on from one that was cut off.
+#[derive(Debug)]
+pub struct RunWriter {
+    folder: PathBuf,
+    run: String,
+    format: Format,
+    snapshot: Option<(Vec<Container>, Vec<Program>)>,
+    /// The window sealed last; 0: none.
+    last: u32,
+    /// Sealed windows whose files are not merged yet.
+    loose: Vec<u32>,
+    /// Files of a failed seal that could not be removed. They go before anything else is sealed.
+    debris: Vec<PathBuf>,
+    /// Held locked, never read.
+    _lock: File,
+}
+
+impl RunWriter {
+    /// Starts a run: makes the store where it is not there, and `run=<id>` in it, which must not be there.
+    pub fn create(store: &Path, header: &Header, format: Format) -> Result<Self, StoreError> {
+        check_id(&header.run)?;
+        make_store(store)?;
+        let folder = store.join(format!("{RUN}{}", header.run));
+        if folder.exists() {
+            return Err(StoreError::RunExists { path: folder });
+        }
+        // The folder gets its name when all is in it that a reader asks for.
+        let nascent = store.join(format!(".{RUN}{}.partial", header.run));
+        let mut writer = Self::begin(&nascent, &header.run, format)?;
+        if let Err(error) = writer.furnish(header).and_then(|()| publish_folder(&nascent, &folder)) {
+            // Never read, and used again by the next run of this id, should it stay.
+            drop(fs::remove_dir_all(&nascent));
+            return Err(error);
+        }
+        writer.folder = folder;
+        sync_folder(store)?;
+        Ok(writer)
+    }
+
+    /// Makes and locks a folder.
+    fn begin(folder: &Path, run: &str, format: Format) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(unwritten(folder))?;
+        let path = folder.join(LOCK);
+        let lock = File::create(&path).map_err(unwritten(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::RunExists { path: folder.to_owned() }),
+            Err(fs::TryLockError::Error(error)) => return Err(unwritten(&path)(error)),
+        }
+        let (folder, run) = (folder.to_owned(), run.to_owned());
+        Ok(Self { folder, run, format, snapshot: None, last: 0, loose: Vec::new(), debris: Vec::new(), _lock: lock })
+    }
+
+    /// Writes what every run has, even one that is killed before its first window.
+    fn furnish(&mut self, header: &Header) -> Result<(), StoreError> {
+        for folder in FOLDERS {
+            let folder = self.folder.join(folder);
+            fs::create_dir_all(&folder).map_err(unwritten(&folder))?;
+        }
+        self.write_snapshot(&[], &[])?;
+        self.update_header(header)
+    }
+
+    /// The run's folder.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Replaces what is known of containers and programs. To be called before the window that first refers to them is
+    /// sealed; writes nothing where nothing changed.
+    pub fn write_snapshot(&mut self, containers: &[Container], programs: &[Program]) -> Result<(), StoreError> {
+        let (old_containers, old_programs) = self.snapshot.take().unzip();
+        if old_programs.as_deref() != Some(programs) {
+            self.replace(programs)?;
+        }
+        if old_containers.as_deref() != Some(containers) {
+            self.replace(containers)?;
+        }
+        self.snapshot = Some((containers.to_vec(), programs.to_vec()));
+        Ok(())
+    }
+
+    /// Writes a window's rows, and its `windows` row last: only then do they count.
+    ///
+    /// After an error nothing of the window is visible and the writer is as it was: the same segment may be sealed
+    /// again, or a later one that carries its rows.
+    pub fn seal(&mut self, segment: &Segment) -> Result<(), StoreError> {
+        self.check(segment)?;
+        self.clear_debris()?;
+        let staged = self.stage(segment)?;
+        self.publish(staged)?;
+        self.last = segment.window.window;
+        self.loose.push(self.last);
+        if self.loose.len() >= MERGED_WINDOWS {
+            // The window is sealed, whatever becomes of this: it is tried again with every window, and `finish` says
+            // so if it never worked.
+            drop(self.merge_loose());
+        }
+        Ok(())
+    }
+
+    /// Replaces the header.
+    pub fn update_header(&mut self, header: &Header) -> Result<(), StoreError> {
+        if header.run != self.run {
+            return Err(StoreError::WrongRun { header: header.run.clone(), writer: self.run.clone() });
+        }
+        write_header(&self.folder, header)
+    }
+
+    /// Ends the run: writes the header, then merges the files that are still small.
+    pub fn finish(mut self, header: &Header) -> Result<(), StoreError> {
+        self.update_header(header)?;
+        while !self.loose.is_empty() {
+            self.merge_loose().map_err(|error| StoreError::Unmerged { source: Box::new(error) })?;
+        }
+        files::remove(&self.folder.join(LOCK))
+    }
+
+    fn check(&self, segment: &Segment) -> Result<(), StoreError> {
+        let window = segment.window.window;
+        if window <= self.last {
+            return Err(StoreError::OutOfOrder { window, last: self.last });
+        }
+        check_rows(&segment.calls, window)?;
+        check_rows(&segment.errnos, window)?;
+        check_rows(&segment.arguments, window)?;
+        check_rows(&segment.starts, window)?;
+        check_rows(&segment.losses, window)
+    }
+
+    fn clear_debris(&mut self) -> Result<(), StoreError> {
+        while let Some(path) = self.debris.last() {
+            files::remove(path)?;
+            self.debris.pop();
+        }
+        Ok(())
+    }
+
+    /// All of a window's files under temporary names: this is where a full disk shows.
+    fn stage(&self, segment: &Segment) -> Result<Vec<Staged>, StoreError> {
+        let window = segment.window.window;
+        let tables = [
+            self.stage_table(window, &segment.calls)?,
+            self.stage_table(window, &segment.errnos)?,
+            self.stage_table(window, &segment.arguments)?,
+            self.stage_table(window, &segment.starts)?,
+            self.stage_table(window, &segment.losses)?,
+            self.stage_table(window, std::slice::from_ref(&segment.window))?,
+        ];
+        Ok(tables.into_iter().flatten().collect())
+    }
+
+    fn stage_table<T: Table>(&self, window: u32, rows: &[T]) -> Result<Option<Staged>, StoreError> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let file = WindowFile::new(&self.folder.join(T::NAME), window..=window, self.format);
+        Staged::table(file.path, self.format, [Ok(rows)]).map(Some)
+    }
+
+    /// Makes a window's files visible in order, or none of them.
+    fn publish(&mut self, staged: Vec<Staged>) -> Result<(), StoreError> {
+        for file in staged {
+            // Listed before it is there: a rename that succeeded may be followed by a sync that did not.
+            self.debris.push(file.target().to_owned());
+            if let Err(error) = file.publish() {
+                // From the last one back, so that the seal goes first. What stays is tried again before the next seal.
+                drop(self.clear_debris());
+                return Err(error);
+            }
+        }
+        self.debris.clear();
+        Ok(())
+    }
+
+    fn merge_loose(&mut self) -> Result<(), StoreError> {
+        let count = self.loose.len().min(MERGED_WINDOWS);
+        if let [first, .., last] = self.loose[..count] {
+            let windows = first..=last;
+            merge::<Call>(&self.folder, &windows, self.format)?;
+            merge::<Errno>(&self.folder, &windows, self.format)?;
+            merge::<Argument>(&self.folder, &windows, self.format)?;
+            merge::<Start>(&self.folder, &windows, self.format)?;
+            merge::<Loss>(&self.folder, &windows, self.format)?;
+            merge::<Window>(&self.folder, &windows, self.format)?;
+        }
+        self.loose.drain(..count);
+        Ok(())
+    }
+
+    fn replace<T: Table>(&self, rows: &[T]) -> Result<(), StoreError> {
+        let path = self.folder.join(T::NAME).with_extension(self.format.ending());
+        Staged::table(path, self.format, [Ok(rows)])?.publish()
+    }
+}
+
+fn check_rows<T: Windowed>(rows: &[T], window: u32) -> Result<(), StoreError> {
+    match rows.iter().find(|row| row.window() != window) {
+        Some(row) => Err(StoreError::StrayRow { row: row.window(), window, table: T::NAME }),
+        None => Ok(()),
+    }
+}
+
+/// An id becomes part of a path, and of what engines parse as `key=value`.
+fn check_id(run: &str) -> Result<(), StoreError> {
+    const LONGEST: usize = 100;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=LONGEST).contains(&run.len()) && !run.starts_with('.') && run.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(StoreError::BadRunId { run: run.to_owned() })
+}
+
+/// Makes the store's folder, or finds that what is there is one.
+fn make_store(store: &Path) -> Result<(), StoreError> {
+    if let Err(error) = fs::create_dir_all(store) {
+        return Err(match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                StoreError::NotAFolder { path: store.to_owned() }
+            }
+            _ => unwritten(store)(error),
+        });
+    }
+    let mut alien = false;
+    for entry in fs::read_dir(store).map_err(files::unread(store))? {
+        let name = entry.map_err(files::unread(store))?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(RUN) {
+            return Ok(());
+        }
+        // A run that another recorder is making just now.
+        alien |= !name.starts_with(&format!(".{RUN}"));
+    }
+    if alien { Err(StoreError::NotAStore { path: store.to_owned() }) } else { Ok(()) }
+}
+
+fn publish_folder(nascent: &Path, folder: &Path) -> Result<(), StoreError> {
+    match fs::rename(nascent, folder) {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
+            Err(StoreError::RunExists { path: folder.to_owned() })
+        }
+        Err(error) => Err(unwritten(folder)(error)),
+    }
+}
+
+fn write_header(folder: &Path, header: &Header) -> Result<(), StoreError> {
+    let path = folder.join(HEADER);
+    let staged = Staged::write(path.clone(), |out| {
+        serde_json::to_writer_pretty(&mut *out, header).map_err(|error| unwritten(&path)(error.into()))?;
+        out.write_all(b"\n").map_err(unwritten(&path))
+    })?;
+    staged.publish()
+}
