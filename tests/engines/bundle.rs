@@ -48,6 +48,14 @@ impl Runtime {
         }
     }
 
+    /// The same runtime as ctrec names it.
+    pub(crate) fn compiles_as(self) -> ctrec_enforce::Runtime {
+        match self {
+            Self::Runc => ctrec_enforce::Runtime::Runc,
+            Self::Crun => ctrec_enforce::Runtime::Crun,
+        }
+    }
+
     /// The words that run it on this machine. crun refuses hosts with v1 and v2 cgroups side by side: there it gets a
     /// mount namespace in which v2 is alone.
     fn words(self) -> Vec<&'static str> {

@@ -1,19 +1,25 @@
 //! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
 //!
-//! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it.
-//! Does not: anything that passes without root (see the other files of `tests/`).
+//! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
+//! (`harness`, `broken`, `counting`, `in_docker`, `in_runtimes`). Does not: anything that passes without root (see the other
+//! files of `tests/`).
 //!
-//! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE=1` it fails instead.
+//! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
 
+mod broken;
 mod bundle;
+mod compare;
 mod counting;
 mod docker;
 mod gate;
 mod harness;
 mod image;
+mod in_docker;
+mod in_runtimes;
 mod load;
 mod observer;
 mod process;
+mod profile;
 mod program;
 mod recorder;
 mod site;

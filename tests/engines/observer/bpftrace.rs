@@ -4,7 +4,6 @@
 //! It hooks `sys_enter`, the other end of a call than ctrec does, so it sees calls that never return too. It does not
 //! see what a filter refuses: compare containers that run without one.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -27,13 +26,17 @@ tracepoint:raw_syscalls:sys_enter {
 const START: &str = "mount -t debugfs none /sys/kernel/debug && \
     BPFTRACE_MAP_KEYS_MAX=100000 exec bpftrace -f json -e \"$1\"";
 
-/// A call as bpftrace names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Number {
+/// A call that threads of one name made in the observed cgroup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Name of the threads.
+    pub(crate) thread: String,
     /// Made through the 32-bit table.
     pub(crate) compat: bool,
     /// Number in its table.
     pub(crate) number: i64,
+    /// How often it was entered.
+    pub(crate) count: u64,
 }
 
 /// A bpftrace at work.
@@ -50,42 +53,27 @@ impl Bpftrace {
         Self(process)
     }
 
-    /// Ends it and gives what it counted in one cgroup: by call, less what threads did that `is_excluded` knows by name.
-    pub(crate) fn calls_of(self, cgroup: u64, is_excluded: impl Fn(&str) -> bool) -> BTreeMap<Number, u64> {
+    /// Ends it and gives what it counted in one cgroup.
+    pub(crate) fn calls_of(self, cgroup: u64) -> Vec<Seen> {
         self.0.signal(Signal::SIGINT);
         let printed = self.0.finish().success();
         let maps = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let counts: Value =
-            maps.map(|map| map["data"]["@calls"].clone()).find(Value::is_object).expect("calls were counted");
-        let mut calls = BTreeMap::new();
-        for (key, count) in counts.as_object().expect("counts are keyed") {
-            let key = Key::parse(key);
-            if key.cgroup == cgroup && !is_excluded(key.thread) {
-                *calls.entry(key.call).or_default() += count.as_u64().expect("a count is a number");
-            }
-        }
-        calls
+        let calls = maps.map(|map| map["data"]["@calls"].clone()).find(Value::is_object).expect("calls were counted");
+        let calls = calls.as_object().expect("calls are keyed").iter().map(|(key, count)| {
+            let count = count.as_u64().expect("a count is a number");
+            parse(key, count).unwrap_or_else(|| panic!("bpftrace printed a key of another form: {key}"))
+        });
+        calls.filter(|(of, _)| *of == cgroup).map(|(_, seen)| seen).collect()
     }
 }
 
-struct Key<'a> {
-    cgroup: u64,
-    thread: &'a str,
-    call: Number,
-}
-
-impl<'a> Key<'a> {
-    /// Reads `cgroup,thread name,number,compat`; the thread's name may hold commas.
-    fn parse(key: &'a str) -> Self {
-        let read = || {
-            let (cgroup, rest) = key.split_once(',')?;
-            let (rest, compat) = rest.rsplit_once(',')?;
-            let (thread, number) = rest.rsplit_once(',')?;
-            let call = Number { compat: compat != "0", number: number.parse().ok()? };
-            Some(Self { cgroup: cgroup.parse().ok()?, thread, call })
-        };
-        read().unwrap_or_else(|| panic!("bpftrace printed a key of another form: {key}"))
-    }
+/// Reads `cgroup,thread name,number,compat`; the thread's name may hold commas.
+fn parse(key: &str, count: u64) -> Option<(u64, Seen)> {
+    let (cgroup, rest) = key.split_once(',')?;
+    let (rest, compat) = rest.rsplit_once(',')?;
+    let (thread, number) = rest.rsplit_once(',')?;
+    let seen = Seen { thread: thread.to_owned(), compat: compat != "0", number: number.parse().ok()?, count };
+    Some((cgroup.parse().ok()?, seen))
 }
 
 /// Id of the cgroup that a process is in, in the v2 hierarchy.
@@ -103,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_threads_name_may_hold_commas() {
-        let key = Key::parse("77,a,b,-1,2");
-        assert_eq!((key.cgroup, key.thread, key.call), (77, "a,b", Number { compat: true, number: -1 }));
+        let seen = Seen { thread: "a,b".to_owned(), compat: true, number: -1, count: 3 };
+        assert_eq!(parse("77,a,b,-1,2", 3), Some((77, seen)));
     }
 }

@@ -1,0 +1,32 @@
+//! What every profile must be. Lives here: questions about a profile that the kernel or the text answers, not ctrec.
+
+use std::fs;
+use std::path::Path;
+
+use ctrec_analyze::dialect::{ParseContext, parse};
+use ctrec_enforce::{Runtime, compile, filters_of, native_architecture};
+use serde_json::Value;
+
+/// Calls that set a container up. A profile that has one was made from the runtime's set-up by mistake.
+const SET_UP: [&str; 4] = ["mount", "pivot_root", "setns", "unshare"];
+
+/// No rule of the profile allows a call of the set-up.
+pub(crate) fn assert_no_set_up(profile: &Value) {
+    let rules = profile["syscalls"].as_array().expect("a profile has rules");
+    let allowed = rules.iter().filter(|rule| rule["action"] == "SCMP_ACT_ALLOW");
+    let names: Vec<&str> =
+        allowed.flat_map(|rule| rule["names"].as_array()).flatten().filter_map(Value::as_str).collect();
+    assert!(names.contains(&"execve"), "a profile without execve starts nothing: {names:?}");
+    let found: Vec<&str> = SET_UP.into_iter().filter(|name| names.contains(name)).collect();
+    assert_eq!(found, [""; 0], "calls of the set-up are allowed");
+}
+
+/// The filter that the process is under is the profile as `runtime` compiles it, instruction by instruction.
+pub(crate) fn assert_filter_is(profile: &Path, runtime: Runtime, pid: &str) {
+    let native = native_architecture().expect("this machine has an architecture that profiles know");
+    let text = fs::read_to_string(profile).expect("a profile can be read");
+    let profile = parse(&text, &ParseContext::of(native)).expect("a profile can be parsed").profile;
+    let compiled = compile(&profile, runtime, native).expect("a profile can be compiled");
+    let in_force = filters_of(pid.parse().expect("a process id is a number")).expect("filters can be read");
+    assert_eq!(in_force, [compiled.filter], "the filters in force");
+}
