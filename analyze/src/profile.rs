@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctrec_recording::{Abi, Origin, Phase};
+pub use ctrec_recording::Abi;
+use ctrec_recording::{Origin, Phase};
 use serde::{Deserialize, Serialize};
 
 /// What to do with a call.
