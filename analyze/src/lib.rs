@@ -1,4 +1,30 @@
 //! All judgement: from recordings to behaviour, profile, findings and reports.
+//!
+//! Pure: no root, no libbpf, no clock, no environment, no files. What is known beforehand is compiled in.
+//!
+//! # Terminology
+//!
+//! - **behaviour**: what was seen of one container identity, folded over runs and windows.
+//! - **policy**: the user's choices.
+//! - **profile**: the recommendation itself, free of any dialect: rules with their evidence.
+//! - **dialect**: a text form of a profile.
+//! - **finding**: something the user must know.
+//! - **instance**: one container of one run; several instances make one behaviour.
+//! - **slice**: one window of one instance.
 #![forbid(unsafe_code)]
 
+pub mod abi;
+pub mod behaviour;
+pub mod compare;
+pub mod dialect;
+pub mod finding;
+pub mod known;
+pub mod names;
+pub mod policy;
 pub mod profile;
+pub mod recommend;
+pub mod report;
+pub mod select;
+pub mod text;
+
+pub use ctrec_recording::Abi;

@@ -1,0 +1,206 @@
+//! What was seen of one container identity, folded over runs and windows.
+//!
+//! Folding is associative, commutative, and idempotent by (run, window): a [`Behaviour`] keeps what each window of each
+//! container gave under a key of its own, so the same window folded twice is the same entry, and sums are made only
+//! when a question is asked.
+//!
+//! Lives here: facts and their folding. Does not: which container is meant (see `select`), or what to make of it.
+
+mod container;
+mod fold;
+mod questions;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ctrec_recording::{Abi, LossKind, Origin, Phase};
+
+pub use container::{ContainerFacts, Filter};
+pub use fold::BehaviourError;
+pub use questions::{CallFacts, Recorded};
+
+/// Name of a program whose row is missing from the recording.
+pub const UNKNOWN_PROGRAM: &str = "(unknown program)";
+
+/// What was seen of one container identity: of one container, or of several that are to be judged as one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Behaviour {
+    pub(crate) runs: BTreeMap<Arc<str>, RunFacts>,
+    pub(crate) containers: BTreeMap<Instance, ContainerFacts>,
+    pub(crate) windows: BTreeMap<WindowKey, Span>,
+    pub(crate) calls: BTreeMap<(Slice, CallKey), Outcome>,
+    pub(crate) arguments: BTreeMap<(Slice, ArgumentKey), u64>,
+    pub(crate) starts: BTreeMap<(Slice, StartKey), u64>,
+    pub(crate) losses: BTreeMap<LossKey, u64>,
+}
+
+/// One container of one run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance {
+    /// Id of the run.
+    pub run: Arc<str>,
+    /// Number of the container within the run.
+    pub container: u32,
+}
+
+/// One window of one container of one run: the unit that is never counted twice.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slice {
+    /// Container and run.
+    pub instance: Instance,
+    /// Number of the window.
+    pub window: u32,
+}
+
+/// A window of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WindowKey {
+    pub(crate) run: Arc<str>,
+    pub(crate) window: u32,
+}
+
+/// A stretch of time, ns since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// Start.
+    pub start_ns: i64,
+    /// End.
+    pub end_ns: i64,
+}
+
+/// A run, as far as judgement needs it. Ordered so that the greater of two copies is the later one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunFacts {
+    /// Number of the last sealed window; 0 where none is.
+    pub last_window: u32,
+    /// End, ns since the epoch.
+    pub ended_ns: Option<i64>,
+    /// It ended without its last window being sealed.
+    pub cut_off: bool,
+    /// Start, ns since the epoch.
+    pub started_ns: i64,
+    /// Host.
+    pub host: String,
+    /// `uname -r`.
+    pub kernel: String,
+    /// `uname -m`.
+    pub machine: String,
+    /// What its kernel hooks could not see: hook and what it is blind to.
+    pub blind_to: Vec<(String, Vec<String>)>,
+}
+
+/// A call: a number of an ABI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId {
+    /// The numbering.
+    pub abi: Abi,
+    /// The number as the kernel saw it.
+    pub number: i64,
+}
+
+impl CallId {
+    /// Its name; `None` where no table knows the number.
+    pub fn name(self) -> Option<&'static str> {
+        crate::names::name(self.abi, self.number)
+    }
+
+    /// Its name, or ABI and number.
+    pub fn label(self) -> String {
+        crate::names::label(self.abi, self.number)
+    }
+}
+
+/// Where a call came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// Origin of the process.
+    pub origin: Origin,
+    /// Phase of the process.
+    pub phase: Phase,
+    /// Path of the program as the container sees it. Hostile text.
+    pub program: Arc<str>,
+}
+
+/// A call and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CallKey {
+    pub(crate) call: CallId,
+    pub(crate) source: Source,
+}
+
+/// A value of an argument of a call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ArgumentKey {
+    pub(crate) key: CallKey,
+    pub(crate) index: u32,
+    pub(crate) value: u64,
+}
+
+/// One program started another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StartKey {
+    /// Path of the program that called execve.
+    pub parent: Arc<str>,
+    /// What was executed, and as what.
+    pub source: Source,
+}
+
+/// Something missed, in a window of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LossKey {
+    pub(crate) at: WindowKey,
+    pub(crate) container: Option<u32>,
+    pub(crate) kind: LossKind,
+    pub(crate) detail: String,
+}
+
+/// How often a call was made and how it ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Outcome {
+    /// Returned without an error.
+    pub succeeded: u64,
+    /// Returned an errno.
+    pub failed: u64,
+    /// Torn down by a signal or an exit.
+    pub interrupted: u64,
+    /// Still blocked when a recording ended.
+    pub unfinished: u64,
+    /// How often with which errno; sums to `failed` unless something was lost.
+    pub errnos: BTreeMap<i32, u64>,
+    /// First and last time; `None` where only errnos are known.
+    pub seen: Option<Seen>,
+}
+
+/// When something was seen, ns since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// First time.
+    pub first_ns: i64,
+    /// Last time.
+    pub last_ns: i64,
+}
+
+impl Outcome {
+    /// How often the call was made, however it ended.
+    pub fn total(&self) -> u64 {
+        self.succeeded.saturating_add(self.failed).saturating_add(self.interrupted).saturating_add(self.unfinished)
+    }
+
+    /// Adds what was seen elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.succeeded = self.succeeded.saturating_add(other.succeeded);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.interrupted = self.interrupted.saturating_add(other.interrupted);
+        self.unfinished = self.unfinished.saturating_add(other.unfinished);
+        for (errno, count) in &other.errnos {
+            let sum = self.errnos.entry(*errno).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        self.seen = match (self.seen, other.seen) {
+            (Some(a), Some(b)) => {
+                Some(Seen { first_ns: a.first_ns.min(b.first_ns), last_ns: a.last_ns.max(b.last_ns) })
+            }
+            (a, b) => a.or(b),
+        };
+    }
+}

@@ -1,0 +1,72 @@
+//! What the user must know, and what to do about it.
+//!
+//! Lives here: the type. Does not: when a finding is made (see `recommend`), or how it looks (see `report`).
+
+use serde::Serialize;
+
+/// How much a finding matters. Ordered: the gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The profile may refuse what the workload needs.
+    Incomplete,
+    /// The profile allows something that an attacker would like to have.
+    Risk,
+    /// Good to know.
+    Note,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// No call of the recommended phases was seen.
+    NothingSeen,
+    /// The recorder missed something and counted it.
+    Loss,
+    /// A run ended without its last window.
+    CutOff,
+    /// A hook of the recorder could not see all that is asked of it.
+    BlindHook,
+    /// The container ran before recording began.
+    AlreadyRunning,
+    /// A filter in force refused a call.
+    Refused,
+    /// A filter in force may have refused a call: its arguments decide.
+    RefusedOrFailed,
+    /// The filter in force is not known, so neither is what it refused.
+    FilterUnknown,
+    /// A call number without a name.
+    UnknownNumber,
+    /// `io_uring` was used.
+    IoUring,
+    /// New namespaces were made with `clone`.
+    NamespaceFlags,
+    /// `clone3` was used, whose flags no filter can see.
+    Clone3,
+    /// A call that a consumer's libseccomp may not know.
+    NewName,
+    /// The runtime or its settings are not known, so every known one is allowed for.
+    BaselineUnion,
+    /// Too few windows to say anything about completeness.
+    TooShort,
+    /// Recorded by one run only.
+    OneRun,
+    /// A run is being recorded right now.
+    StillRecording,
+}
+
+/// Something the user must know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What it is about.
+    pub kind: Kind,
+    /// What was found, in one sentence.
+    pub text: String,
+    /// What to do about it.
+    pub advice: String,
+    /// Calls, programs, containers that show it. Hostile text.
+    pub evidence: Vec<String>,
+}

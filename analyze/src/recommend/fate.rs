@@ -1,0 +1,193 @@
+//! Whether a call was made, or turned away by the filter that the container ran under.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::abi;
+use crate::behaviour::{Behaviour, CallId, ContainerFacts, Filter, Instance, Outcome};
+use crate::dialect::oci;
+use crate::names;
+use crate::profile::{Action, Architecture, Operator, Profile, Rule};
+
+const ENOSYS: i32 = 38;
+
+/// What became of a call. Ordered: made by one container counts more than refused to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Fate {
+    /// The filter in force turned it away, every time.
+    #[default]
+    Refused,
+    /// It failed, every time, with what the filter in force would answer, if its arguments asked for that.
+    RefusedOrFailed,
+    /// The kernel carried it out, with or without success.
+    Made,
+}
+
+/// The filters that the containers of a behaviour ran under.
+#[derive(Debug)]
+pub(super) struct Filters {
+    by_instance: BTreeMap<Instance, Enforced>,
+    /// Containers whose filter is not known, and why. Hostile text.
+    pub(super) unknown: BTreeSet<(String, String)>,
+    /// How many containers ran under a filter that is known.
+    pub(super) known: usize,
+}
+
+/// A filter as a runtime enforces it.
+#[derive(Debug)]
+struct Enforced {
+    profile: Profile,
+    native: Architecture,
+    /// runc answers ENOSYS for calls newer than any that the profile names; crun does not. Unknown runtimes may.
+    stub: bool,
+}
+
+/// What a filter does with a call.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    /// Lets it through.
+    Through,
+    /// Turns it away with one of these errnos.
+    Errnos(BTreeSet<i32>),
+    /// Kills or signals the caller. The exit of such a call looks like a success.
+    Ends,
+    /// Its arguments decide; turned away, it gets one of these errnos.
+    ByArguments(BTreeSet<i32>),
+    /// Someone outside of the filter decides: a tracer, a listener.
+    Elsewhere,
+}
+
+impl Filters {
+    pub(super) fn of(behaviour: &Behaviour) -> Self {
+        let mut filters = Self { by_instance: BTreeMap::new(), unknown: BTreeSet::new(), known: 0 };
+        for (instance, facts) in behaviour.containers() {
+            let machine = behaviour.runs().get(&instance.run).and_then(|run| abi::native(&run.machine));
+            let Some(native) = machine.map(abi::architecture) else { continue };
+            match enforced(facts, native) {
+                Ok(Some(enforced)) => {
+                    filters.known += 1;
+                    filters.by_instance.insert(instance.clone(), enforced);
+                }
+                Ok(None) => {}
+                Err(why) => drop(filters.unknown.insert((facts.name.clone(), why))),
+            }
+        }
+        filters
+    }
+
+    /// What became of a call of a container. Without a filter that is known, nothing was refused.
+    pub(super) fn fate(&self, instance: &Instance, call: CallId, outcome: &Outcome) -> Fate {
+        let Some(enforced) = self.by_instance.get(instance) else { return Fate::Made };
+        let carried_out = outcome.succeeded + outcome.interrupted + outcome.unfinished > 0;
+        match enforced.answer(call) {
+            Answer::Ends => Fate::Refused,
+            Answer::Through => Fate::Made,
+            _ if carried_out => Fate::Made,
+            Answer::Elsewhere => Fate::RefusedOrFailed,
+            Answer::Errnos(given) if only(outcome, &given) => Fate::Refused,
+            Answer::Errnos(given) | Answer::ByArguments(given) if some(outcome, &given) => Fate::RefusedOrFailed,
+            Answer::Errnos(_) | Answer::ByArguments(_) => Fate::Made,
+        }
+    }
+
+    /// Whether a container's filter turns a call away for these bits of an argument, of which only those in `mask` are
+    /// known. Where that does not tell, it does not.
+    pub(super) fn refuse_masked(&self, instance: &Instance, name: &str, index: u32, value: u64, mask: u64) -> bool {
+        let Some(enforced) = self.by_instance.get(instance) else { return false };
+        let passes = |rule: &Rule| {
+            rule.conditions.iter().all(|condition| {
+                let told = condition.index == index
+                    && condition.operator == Operator::MaskedEqual
+                    && condition.value & !mask == 0;
+                !told || value & condition.value == condition.value_two
+            })
+        };
+        let through =
+            |action| !matches!(action, Action::Errno(_) | Action::KillThread | Action::KillProcess | Action::Trap);
+        let mut rules = enforced.profile.rules_of(name).peekable();
+        let listed = rules.peek().is_some();
+        let let_through = rules.any(|rule| through(rule.action) && passes(rule));
+        !let_through && (listed || !through(enforced.profile.default_action))
+    }
+}
+
+/// The filter of a container; `Ok(None)` where it ran without one.
+fn enforced(facts: &ContainerFacts, native: Architecture) -> Result<Option<Enforced>, String> {
+    let json = match &facts.filter {
+        Filter::Unknown => return Err("no bundle was found".to_owned()),
+        Filter::None => return Ok(None),
+        Filter::Some(json) => json,
+    };
+    let parsed = oci::parse_spec_seccomp(json, native).map_err(|error| error.to_string())?;
+    let stub = facts.runtime.as_deref() != Some("crun");
+    Ok(parsed.map(|parsed| Enforced { profile: parsed.profile, native, stub }))
+}
+
+impl Enforced {
+    fn answer(&self, call: CallId) -> Answer {
+        let architecture = abi::architecture(call.abi);
+        if architecture != self.native && !self.profile.architectures.contains(&architecture) {
+            return Answer::Ends;
+        }
+        let rules: Vec<&Rule> = call.name().map(|name| self.profile.rules_of(name).collect()).unwrap_or_default();
+        let default = self.profile.default_action;
+        if let Some(rule) = rules.iter().find(|rule| rule.conditions.is_empty()) {
+            return answer_of(rule.action, BTreeSet::new());
+        }
+        if !rules.is_empty() {
+            let actions = rules.iter().map(|rule| rule.action).chain([default]);
+            return Answer::ByArguments(actions.filter_map(errno_of).collect());
+        }
+        let newer = self.stub && is_refusal(default) && call.number > self.largest_named(call.abi);
+        answer_of(default, if newer { BTreeSet::from([ENOSYS]) } else { BTreeSet::new() })
+    }
+
+    /// The largest number of an ABI that some rule names.
+    fn largest_named(&self, abi: ctrec_recording::Abi) -> i64 {
+        self.profile.rules.iter().filter_map(|rule| names::number(abi, &rule.name)).max().unwrap_or(i64::MAX)
+    }
+}
+
+fn answer_of(action: Action, mut errnos: BTreeSet<i32>) -> Answer {
+    match action {
+        Action::Allow | Action::Log => Answer::Through,
+        Action::Errno(errno) => {
+            errnos.insert(i32::from(errno));
+            Answer::Errnos(errnos)
+        }
+        // The stub stands before the filter and so answers first.
+        Action::Trap | Action::KillThread | Action::KillProcess if !errnos.is_empty() => Answer::Errnos(errnos),
+        Action::Trap | Action::KillThread | Action::KillProcess => Answer::Ends,
+        Action::Trace(_) | Action::Notify => Answer::Elsewhere,
+    }
+}
+
+fn errno_of(action: Action) -> Option<i32> {
+    match action {
+        Action::Errno(errno) => Some(i32::from(errno)),
+        Action::Allow
+        | Action::Log
+        | Action::Trace(_)
+        | Action::Trap
+        | Action::Notify
+        | Action::KillThread
+        | Action::KillProcess => None,
+    }
+}
+
+fn is_refusal(action: Action) -> bool {
+    matches!(action, Action::Errno(_) | Action::Trap | Action::KillThread | Action::KillProcess)
+}
+
+/// It failed, and with these errnos alone. An errno that was lost may have been another.
+fn only(outcome: &Outcome, given: &BTreeSet<i32>) -> bool {
+    outcome.failed > 0
+        && outcome.errnos.keys().all(|errno| given.contains(errno))
+        && outcome.errnos.values().sum::<u64>() >= outcome.failed
+}
+
+/// It failed, and some time with one of these errnos, or nobody knows with which.
+fn some(outcome: &Outcome, given: &BTreeSet<i32>) -> bool {
+    outcome.failed > 0
+        && (outcome.errnos.keys().any(|errno| given.contains(errno))
+            || outcome.errnos.values().sum::<u64>() < outcome.failed)
+}

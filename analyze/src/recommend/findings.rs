@@ -1,0 +1,280 @@
+//! What the user must know about a recommendation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ctrec_recording::{LossKind, Origin, Phase};
+
+use super::fate::{Fate, Filters};
+use super::{Allowed, Wanted, baseline, clone};
+use crate::behaviour::{Behaviour, CallId};
+use crate::finding::{Finding, Kind, Severity};
+use crate::names;
+use crate::policy::Policy;
+use crate::text::{counted, errno, visible};
+
+/// Fewer windows than this say nothing about whether a recording was long enough.
+const FEWEST_WINDOWS: usize = 5;
+
+/// What findings are made from.
+pub(super) struct Evidence<'a> {
+    pub(super) behaviour: &'a Behaviour,
+    pub(super) policy: &'a Policy,
+    pub(super) filters: &'a Filters,
+    pub(super) calls: &'a BTreeMap<CallId, Wanted>,
+    pub(super) flags: &'a clone::Flags,
+    pub(super) allowed: &'a Allowed,
+}
+
+/// All findings, gravest first.
+pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut findings = losses(evidence.behaviour);
+    findings.extend(recording(evidence));
+    findings.extend(filters(evidence));
+    findings.extend(calls(evidence));
+    findings.extend(names_and_baselines(evidence));
+    findings.sort();
+    findings
+}
+
+fn finding(severity: Severity, kind: Kind, text: impl Into<String>, advice: &str, evidence: Vec<String>) -> Finding {
+    Finding { severity, kind, text: text.into(), advice: advice.to_owned(), evidence }
+}
+
+fn losses(behaviour: &Behaviour) -> Vec<Finding> {
+    let mut kinds: BTreeMap<LossKind, (u64, Vec<String>)> = BTreeMap::new();
+    for ((kind, detail), count) in behaviour.losses() {
+        let (sum, details) = kinds.entry(kind).or_default();
+        *sum = sum.saturating_add(count);
+        if !detail.is_empty() {
+            details.push(format!("{detail}: {count}"));
+        }
+    }
+    kinds.into_iter().map(|(kind, (count, details))| loss(kind, count, details)).collect()
+}
+
+fn loss(kind: LossKind, count: u64, details: Vec<String>) -> Finding {
+    use Severity::{Incomplete, Note};
+    let (severity, what, advice) = match kind {
+        LossKind::SlotsFull => (
+            Incomplete,
+            "incomplete: no slot was free for some programs, and their calls were not counted",
+            "Record fewer containers at once (--container), and record again.",
+        ),
+        LossKind::MapFull => (
+            Incomplete,
+            "incomplete: a kernel map was full, and something was not kept",
+            "Record fewer containers at once (--container), and record again.",
+        ),
+        LossKind::RingFull => (
+            Incomplete,
+            "incomplete: the ring buffer was full, so some executions are missing; calls are counted elsewhere and are whole",
+            "Programs or who started them may be missing; record again on a quieter host if that matters.",
+        ),
+        LossKind::RecursionMiss => (
+            Incomplete,
+            "incomplete: the kernel did not run the recorder for some events, as it was running there already",
+            "Record again and compare; what only one of the runs has was missed by the other.",
+        ),
+        LossKind::ReadFault => (
+            Incomplete,
+            "incomplete: kernel memory could not be read for some events, so paths or arguments are missing",
+            "Record again; if it persists, ctrec doctor tells what this kernel offers.",
+        ),
+        LossKind::AttachGap => (
+            Incomplete,
+            "incomplete: something was recorded later than it started, so its first calls are missing",
+            "Start the recording first, then the container.",
+        ),
+        LossKind::Unresolved => (
+            Incomplete,
+            "incomplete: containers could not be matched with an engine's record, so their name, runtime and filter are not known",
+            "Record a container of an engine that ctrec knows, or choose it by its id.",
+        ),
+        LossKind::CutOff => (
+            Incomplete,
+            "incomplete: a run ended without its last window (killed, or a power cut)",
+            "What came before is whole; record again for the rest.",
+        ),
+        LossKind::WriteDelayed => (
+            Note,
+            "a window could not be written when it was due; its counts are in a later one",
+            "Nothing is missing; make room on the disk before the next run.",
+        ),
+    };
+    let category = if kind == LossKind::CutOff { Kind::CutOff } else { Kind::Loss };
+    finding(severity, category, format!("{what} ({count})"), advice, details)
+}
+
+fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let behaviour = evidence.behaviour;
+    let recorded = behaviour.recorded();
+    let mut findings = Vec::new();
+    if evidence.calls.is_empty() {
+        let text = "no call of the workload was seen, so the profile holds only what any container needs";
+        let advice = "Record while the container starts and works.";
+        findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, advice, Vec::new()));
+    }
+    let running: Vec<String> =
+        behaviour.containers().values().filter(|facts| facts.already_running).map(|facts| facts.name.clone()).collect();
+    if !running.is_empty() {
+        let of = behaviour.containers().len();
+        let text = format!(
+            "incomplete: {} of {} ran before recording began; how they start was not seen",
+            running.len(),
+            counted(of, "container")
+        );
+        let advice = "Record again and start the container while ctrec records.";
+        findings.push(finding(Severity::Incomplete, Kind::AlreadyRunning, text, advice, running));
+    }
+    let too_short = recorded.windows < FEWEST_WINDOWS;
+    if too_short {
+        let text = format!(
+            "{} in {}: too little to say whether more would come",
+            counted(recorded.windows, "window"),
+            counted(recorded.runs, "run")
+        );
+        let advice = "Record for longer, over everything that the workload does: reload, backup, shutdown.";
+        findings.push(finding(Severity::Incomplete, Kind::TooShort, text, advice, Vec::new()));
+    }
+    if recorded.runs == 1 && !too_short {
+        let text = "recorded by one run only, and a start-up is seen once a run";
+        let advice = "Record more runs into the same store; they are folded.";
+        findings.push(finding(Severity::Note, Kind::OneRun, text, advice, Vec::new()));
+    }
+    let open = behaviour.runs().iter().filter(|(_, run)| run.ended_ns.is_none() && !run.cut_off);
+    let open: Vec<String> = open.map(|(id, _)| id.to_string()).collect();
+    if !open.is_empty() {
+        let text = "a run is still being recorded; what it has so far is in here";
+        findings.push(finding(Severity::Note, Kind::StillRecording, text, "Ask again when it has ended.", open));
+    }
+    findings.extend(blind_hooks(behaviour));
+    findings
+}
+
+fn blind_hooks(behaviour: &Behaviour) -> Option<Finding> {
+    let hooks = behaviour.runs().values().flat_map(|run| &run.blind_to);
+    let blind: BTreeSet<String> = hooks.map(|(hook, to)| format!("{hook}: {}", to.join(", "))).collect();
+    let text = "a hook of the recorder could not see all that is asked of it on this kernel";
+    let advice = "ctrec doctor tells what is missing and how to get it.";
+    let made = || finding(Severity::Incomplete, Kind::BlindHook, text, advice, blind.iter().cloned().collect());
+    (!blind.is_empty()).then(made)
+}
+
+fn filters(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let refused = with_fate(evidence, Fate::Refused);
+    let refused: Vec<String> = refused.into_iter().filter(|line| !line.is_empty()).collect();
+    if !refused.is_empty() {
+        let text = format!(
+            "{} refused by the filter that the container ran under, and left out; what would have come after is not known",
+            were(refused.len())
+        );
+        let advice = "If the workload needs one, add --include NAME, or record without a filter (docker run --security-opt seccomp=unconfined).";
+        findings.push(finding(Severity::Incomplete, Kind::Refused, text, advice, refused));
+    }
+    let unsure = with_fate(evidence, Fate::RefusedOrFailed);
+    if !unsure.is_empty() {
+        let text = format!(
+            "{} refused by the filter in force or failed in the kernel, by its arguments; kept in the profile",
+            were(unsure.len())
+        );
+        let advice = "Record without a filter to know which.";
+        findings.push(finding(Severity::Note, Kind::RefusedOrFailed, text, advice, unsure));
+    }
+    if evidence.flags.refused != 0 {
+        let text = "the filter in force refused clone with namespace flags; the profile refuses them too";
+        let advice = "Nothing to do, unless a part of the workload did not work while it was recorded.";
+        let flags = clone::names(evidence.flags.refused).into_iter().map(str::to_owned).collect();
+        findings.push(finding(Severity::Note, Kind::NamespaceFlags, text, advice, flags));
+    }
+    if !evidence.filters.unknown.is_empty() {
+        let text = "the filter that the container ran under is not known, so calls that it refused cannot be told from failed ones, and stay in the profile";
+        let advice = "Record while the container starts, so that its bundle is found.";
+        let who = evidence.filters.unknown.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        findings.push(finding(Severity::Note, Kind::FilterUnknown, text, advice, who));
+    }
+    findings
+}
+
+fn were(count: usize) -> String {
+    if count == 1 { "1 call was".to_owned() } else { format!("{count} calls were") }
+}
+
+/// Calls of one fate, with how often they failed and with what.
+fn with_fate(evidence: &Evidence<'_>, fate: Fate) -> Vec<String> {
+    let calls = evidence.calls.iter().filter(|(_, wanted)| wanted.fate == fate);
+    let lines = calls.map(|(call, wanted)| {
+        let mut sum = crate::behaviour::Outcome::default();
+        wanted.sources.values().for_each(|outcome| sum.add(outcome));
+        let errnos: Vec<String> = sum.errnos.keys().map(|number| errno(*number)).collect();
+        let how = if errnos.is_empty() { "killed".to_owned() } else { errnos.join(", ") };
+        let programs: BTreeSet<&str> = wanted.sources.keys().map(|source| &*source.program).collect();
+        let programs: Vec<String> = programs.into_iter().map(visible).collect();
+        format!("{}: {} times, {how}, by {}", call.label(), sum.total(), programs.join(", "))
+    });
+    lines.collect()
+}
+
+fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let kept = || evidence.calls.iter().filter(|(_, wanted)| wanted.fate != Fate::Refused);
+    let unknown: Vec<String> = kept().filter(|(call, _)| call.name().is_none()).map(|(call, _)| call.label()).collect();
+    if !unknown.is_empty() {
+        let text = "no table has a name for some call numbers, so no rule can allow them";
+        let advice =
+            "If the kernel knows them, a newer ctrec may name them; a program that probes for calls needs nothing.";
+        findings.push(finding(Severity::Note, Kind::UnknownNumber, text, advice, unknown));
+    }
+    let programs = |name: &str| -> Vec<String> {
+        let sources =
+            kept().filter(|(call, _)| call.name() == Some(name)).flat_map(|(_, wanted)| wanted.sources.keys());
+        let programs: BTreeSet<&str> = sources.map(|source| &*source.program).collect();
+        programs.into_iter().map(str::to_owned).collect()
+    };
+    if evidence.allowed.keys().any(|name| name.starts_with("io_uring_")) {
+        let text =
+            "io_uring is allowed: files and sockets that it works on pass no filter, and engines' defaults refuse it";
+        let advice =
+            "If the workload runs without it (most fall back to epoll), record once more with io_uring refused.";
+        findings.push(finding(Severity::Risk, Kind::IoUring, text, advice, programs("io_uring_setup")));
+    }
+    if evidence.flags.used != 0 {
+        let text = format!(
+            "clone made new namespaces ({}), so its flags are not restricted",
+            clone::names(evidence.flags.used).join(", ")
+        );
+        let advice =
+            "Engines' defaults refuse this. If the workload has a switch for its own sandbox, record with it off.";
+        let who = evidence.flags.programs.iter().cloned().collect();
+        findings.push(finding(Severity::Risk, Kind::NamespaceFlags, text, advice, who));
+    }
+    if evidence.allowed.contains_key("clone3") {
+        let text = "clone3 is allowed, and no filter can see its flags: it may make new namespaces";
+        let advice = "Record under the engine's default filter: it answers ENOSYS, and programs fall back to clone.";
+        findings.push(finding(Severity::Risk, Kind::Clone3, text, advice, programs("clone3")));
+    }
+    findings
+}
+
+fn names_and_baselines(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let new = evidence.allowed.keys().filter(|name| names::newer_than_libseccomp_2_5_4(name));
+    let new: Vec<String> = new.map(|name| (*name).to_owned()).collect();
+    if !new.is_empty() {
+        let text =
+            "libseccomp 2.5.4 and older cannot name some allowed calls, and engines with it refuse them without a word";
+        let advice = "Have libseccomp 2.6 where the profile is used; ctrec verify tells what a profile refuses here.";
+        findings.push(finding(Severity::Note, Kind::NewName, text, advice, new));
+    }
+    let guessed = baseline::guessed(evidence.behaviour, evidence.policy);
+    if !guessed.is_empty() {
+        let with_exec = evidence.policy.wants(Origin::Exec, Phase::Runtime);
+        let also = if with_exec { ", and for entering the container" } else { "" };
+        let text =
+            format!("the runtime or its settings are not known: all that runc and crun need to start{also} is allowed");
+        let advice = "Record the container under its engine for a shorter list.";
+        let who: BTreeSet<String> = guessed.iter().map(|facts| facts.name.clone()).collect();
+        findings.push(finding(Severity::Note, Kind::BaselineUnion, text, advice, who.into_iter().collect()));
+    }
+    findings
+}

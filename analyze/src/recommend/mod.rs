@@ -1,0 +1,189 @@
+//! Behaviour and policy to profile and findings.
+//!
+//! Lives here: which call gets a rule, and why. Does not: any text form of the result (see `dialect`, `report`).
+
+mod baseline;
+mod clone;
+mod errno_rule;
+mod fate;
+mod findings;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::behaviour::{Behaviour, CallId, Outcome, Source};
+use crate::finding::Finding;
+use crate::known;
+use crate::policy::Policy;
+use crate::profile::{Action, Architecture, Profile, Reason, Rule};
+use crate::text::visible;
+use crate::{abi, names};
+
+pub use fate::Fate;
+use fate::Filters;
+
+/// Calls of set-up: a runtime makes them before its filter, and what makes them by mistake makes an escape easy. No
+/// baseline may bring them in, and neither `clone3`, whose flags no filter can see. Seen in the workload, they count.
+const NEVER_FROM_BASELINE: [&str; 5] = ["clone3", "mount", "pivot_root", "setns", "unshare"];
+
+/// A profile, and what to know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recommendation {
+    /// The profile.
+    pub profile: Profile,
+    /// What the user must know, gravest first.
+    pub findings: Vec<Finding>,
+    /// What became of each call of the recommended phases and origins.
+    pub fates: BTreeMap<CallId, Fate>,
+}
+
+/// Why nothing can be recommended.
+#[derive(Debug, thiserror::Error)]
+pub enum RecommendError {
+    /// No run was folded.
+    #[error("nothing was recorded, so nothing can be recommended: record first")]
+    NothingRecorded,
+    /// A recording of a machine that ctrec has no call tables for.
+    #[error("run {run} was recorded on {machine}, and ctrec has no call tables for it: leave that run out")]
+    UnknownMachine {
+        /// Id of the run.
+        run: String,
+        /// `uname -m` of its machine.
+        machine: String,
+    },
+    /// A name to include that no table has.
+    #[error("no call is named {name}{}", did_you_mean(near))]
+    UnknownName {
+        /// The name, escaped.
+        name: String,
+        /// Names that look alike.
+        near: Vec<&'static str>,
+    },
+}
+
+/// What was seen of a call in the phases and origins that the policy wants.
+#[derive(Debug, Default)]
+struct Wanted {
+    fate: Fate,
+    sources: BTreeMap<Source, Outcome>,
+}
+
+/// Names to allow, with their reasons.
+type Allowed = BTreeMap<&'static str, BTreeSet<Reason>>;
+
+/// The least that a behaviour needs, under a policy.
+pub fn recommend(behaviour: &Behaviour, policy: &Policy) -> Result<Recommendation, RecommendError> {
+    let filters = Filters::of(behaviour);
+    let calls = wanted(behaviour, policy, &filters);
+    let architectures = architectures(behaviour, &calls)?;
+    let flags = clone::flags(behaviour, policy, &filters);
+
+    let mut allowed = observed(&calls);
+    baseline::add(behaviour, policy, &architectures, &mut allowed);
+    add_always(&architectures, &mut allowed);
+    add_included(policy, &mut allowed)?;
+
+    let findings = findings::all(&findings::Evidence {
+        behaviour,
+        policy,
+        filters: &filters,
+        calls: &calls,
+        flags: &flags,
+        allowed: &allowed,
+    });
+    let mut rules = allow(allowed, &flags);
+    let default_action = errno_rule::apply(policy.dialect, &architectures, &mut rules);
+    rules.sort_by(|a, b| (&a.name, &a.conditions).cmp(&(&b.name, &b.conditions)));
+    let fates = calls.into_iter().map(|(call, wanted)| (call, wanted.fate)).collect();
+    let profile = Profile { default_action, architectures, flags: BTreeSet::new(), rules };
+    Ok(Recommendation { profile, findings, fates })
+}
+
+/// Calls of the wanted phases and origins. What one container was refused and another made counts as made.
+fn wanted(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -> BTreeMap<CallId, Wanted> {
+    let mut calls: BTreeMap<CallId, Wanted> = BTreeMap::new();
+    for (instance, seen) in behaviour.calls_by_instance() {
+        for (call, sources) in seen {
+            let mut sum = Outcome::default();
+            for (source, outcome) in sources.into_iter().filter(|(source, _)| policy.wants(source.origin, source.phase))
+            {
+                sum.add(&outcome);
+                calls.entry(call).or_default().sources.entry(source).or_default().add(&outcome);
+            }
+            if let Some(wanted) = calls.get_mut(&call)
+                && sum != Outcome::default()
+            {
+                wanted.fate = wanted.fate.max(filters.fate(&instance, call, &sum));
+            }
+        }
+    }
+    calls
+}
+
+/// The native ones of the machines, and every other that was used, refused or not: a filter kills what calls through
+/// an architecture that it does not cover.
+fn architectures(
+    behaviour: &Behaviour,
+    calls: &BTreeMap<CallId, Wanted>,
+) -> Result<BTreeSet<Architecture>, RecommendError> {
+    if behaviour.runs().is_empty() {
+        return Err(RecommendError::NothingRecorded);
+    }
+    let mut architectures: BTreeSet<Architecture> = calls.keys().map(|call| abi::architecture(call.abi)).collect();
+    for (run, facts) in behaviour.runs() {
+        let native = abi::native(&facts.machine)
+            .ok_or_else(|| RecommendError::UnknownMachine { run: run.to_string(), machine: visible(&facts.machine) })?;
+        architectures.insert(abi::architecture(native));
+    }
+    Ok(architectures)
+}
+
+fn observed(calls: &BTreeMap<CallId, Wanted>) -> Allowed {
+    let mut allowed = Allowed::new();
+    for (call, wanted) in calls.iter().filter(|(_, wanted)| wanted.fate != Fate::Refused) {
+        let Some(name) = call.name() else { continue };
+        let reasons = wanted.sources.iter().map(|(source, outcome)| Reason::Observed {
+            program: source.program.to_string(),
+            origin: source.origin,
+            phase: source.phase,
+            abi: call.abi,
+            count: outcome.total(),
+        });
+        allowed.entry(name).or_default().extend(reasons);
+    }
+    allowed
+}
+
+fn add_always(architectures: &BTreeSet<Architecture>, allowed: &mut Allowed) {
+    for call in known::always().iter().filter(|call| !call.architectures.is_disjoint(architectures)) {
+        if !NEVER_FROM_BASELINE.contains(&call.name) {
+            allowed.entry(call.name).or_default().insert(Reason::Always { why: call.why.to_owned() });
+        }
+    }
+}
+
+fn add_included(policy: &Policy, allowed: &mut Allowed) -> Result<(), RecommendError> {
+    for name in &policy.include {
+        let name = names::canonical(name)
+            .ok_or_else(|| RecommendError::UnknownName { name: visible(name), near: names::near(name) })?;
+        allowed.entry(name).or_default().insert(Reason::Included);
+    }
+    Ok(())
+}
+
+fn allow(allowed: Allowed, flags: &clone::Flags) -> Vec<Rule> {
+    let rules = allowed.into_iter().map(|(name, reasons)| Rule {
+        name: name.to_owned(),
+        action: Action::Allow,
+        conditions: if name == clone::NAME { flags.conditions() } else { Vec::new() },
+        reasons,
+    });
+    rules.collect()
+}
+
+fn did_you_mean(near: &[&str]) -> String {
+    if near.is_empty() {
+        "; names are those of the system call tables, such as openat".to_owned()
+    } else {
+        format!("; did you mean {}?", near.join(" or "))
+    }
+}

@@ -1,0 +1,336 @@
+//! The contents of a report: plain values, in the order in which they are shown, most important first.
+
+use std::collections::BTreeSet;
+
+use ctrec_recording::{Abi, LossKind, Origin, Phase};
+use serde::Serialize;
+
+use crate::behaviour::{Behaviour, CallFacts, CallId, Filter, Outcome, Seen, Source};
+use crate::compare::{Comparison, Measure};
+use crate::finding::Finding;
+use crate::known::Verdict;
+use crate::policy::Policy;
+use crate::profile::Action;
+use crate::recommend::{Fate, RecommendError, Recommendation, recommend};
+use crate::text::{errno, time};
+
+/// What recordings show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// One for each container identity.
+    pub containers: Vec<ContainerReport>,
+}
+
+/// What recordings show of one container identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContainerReport {
+    /// Name, or the first of several and how many more.
+    pub name: String,
+    /// Each container of each run.
+    pub containers: Vec<WhoReport>,
+    /// Runs.
+    pub runs: usize,
+    /// Windows in which a container lived.
+    pub windows: usize,
+    /// How long they were, ns.
+    pub recorded_ns: u64,
+    /// First moment, RFC 3339.
+    pub first: Option<String>,
+    /// Last moment, RFC 3339.
+    pub last: Option<String>,
+    /// Windows since the one that last showed a new call.
+    pub windows_since_new: Option<usize>,
+    /// The recommended profile in numbers.
+    pub profile: Comparison,
+    /// What the user must know.
+    pub findings: Vec<Finding>,
+    /// What is known to be missing.
+    pub losses: Vec<LossReport>,
+    /// Calls; those that the engine's default would refuse come first.
+    pub calls: Vec<CallReport>,
+    /// Who started which program.
+    pub starts: Vec<StartReport>,
+}
+
+/// One container of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WhoReport {
+    /// Run.
+    pub run: String,
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Image.
+    pub image: Option<String>,
+    /// Engine.
+    pub engine: String,
+    /// OCI runtime.
+    pub runtime: Option<String>,
+    /// `no_new_privs`.
+    pub no_new_privs: Option<bool>,
+    /// Bounding set.
+    pub capabilities: Option<BTreeSet<String>>,
+    /// `unknown`, `none`, or `in force`.
+    pub filter: &'static str,
+    /// Argument vector that the runtime executes.
+    pub entrypoint: Option<Vec<String>>,
+    /// First time that the recorder saw it, RFC 3339.
+    pub started: String,
+    /// When its last process ended, RFC 3339.
+    pub ended: Option<String>,
+    /// It ran before recording began.
+    pub already_running: bool,
+    /// Host.
+    pub host: String,
+    /// Kernel.
+    pub kernel: String,
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallReport {
+    /// Name, or ABI and number.
+    pub name: String,
+    /// ABI.
+    pub abi: Abi,
+    /// Number.
+    pub number: i64,
+    /// How often, over all sources.
+    pub count: Count,
+    /// What the engine's default does with it; `None` where it has no name.
+    pub engine_default: Option<&'static str>,
+    /// What the recommended profile does with it.
+    pub profile: &'static str,
+    /// Runs in which it was seen.
+    pub runs: usize,
+    /// Windows of containers in which it was seen.
+    pub windows: usize,
+    /// By where it came from.
+    pub sources: Vec<SourceReport>,
+}
+
+/// Where a call came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceReport {
+    /// Origin.
+    pub origin: Origin,
+    /// Phase.
+    pub phase: Phase,
+    /// Program.
+    pub program: String,
+    /// How often.
+    pub count: Count,
+}
+
+/// How often, how it ended, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// However it ended.
+    pub total: u64,
+    /// Returned without an error.
+    pub succeeded: u64,
+    /// Returned an errno.
+    pub failed: u64,
+    /// Torn down by a signal or an exit.
+    pub interrupted: u64,
+    /// Still blocked at the end.
+    pub unfinished: u64,
+    /// Errnos by name, the most frequent first.
+    pub errnos: Vec<ErrnoReport>,
+    /// First time, RFC 3339.
+    pub first: Option<String>,
+    /// Last time, RFC 3339.
+    pub last: Option<String>,
+}
+
+/// How often with which errno.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrnoReport {
+    /// Name.
+    pub name: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// Who started a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StartReport {
+    /// The program that called execve.
+    pub parent: String,
+    /// The program that was executed.
+    pub program: String,
+    /// Origin.
+    pub origin: Origin,
+    /// Phase after the execve.
+    pub phase: Phase,
+    /// How often.
+    pub count: u64,
+}
+
+/// Something missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LossReport {
+    /// What kind.
+    pub kind: LossKind,
+    /// Where.
+    pub detail: String,
+    /// How many.
+    pub count: u64,
+}
+
+impl Report {
+    /// The report on some behaviours, each judged under the policy.
+    pub fn of(behaviours: &[Behaviour], policy: &Policy) -> Result<Self, RecommendError> {
+        let containers = behaviours.iter().map(|behaviour| {
+            let recommendation = recommend(behaviour, policy)?;
+            Ok(ContainerReport::of(behaviour, &recommendation))
+        });
+        Ok(Self { containers: containers.collect::<Result<_, RecommendError>>()? })
+    }
+}
+
+impl ContainerReport {
+    /// The report on one behaviour and what is recommended for it.
+    pub fn of(behaviour: &Behaviour, recommendation: &Recommendation) -> Self {
+        let recorded = behaviour.recorded();
+        let measure = Measure::of(behaviour);
+        let mut calls: Vec<CallReport> =
+            behaviour.calls().iter().map(|(call, facts)| call_report(*call, facts, recommendation, &measure)).collect();
+        calls.sort_by(|a, b| (rank(a), &a.name, a.abi, a.number).cmp(&(rank(b), &b.name, b.abi, b.number)));
+        let losses = behaviour.losses().into_iter();
+        let starts = behaviour.starts().into_iter();
+        Self {
+            name: name_of(behaviour),
+            containers: who(behaviour),
+            runs: recorded.runs,
+            windows: recorded.windows,
+            recorded_ns: recorded.duration_ns,
+            first: recorded.span.map(|(first, _)| time(first)),
+            last: recorded.span.map(|(_, last)| time(last)),
+            windows_since_new: recorded.windows_since_new,
+            profile: measure.compare(&recommendation.profile),
+            findings: recommendation.findings.clone(),
+            losses: losses
+                .map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count })
+                .collect(),
+            calls,
+            starts: starts
+                .map(|(key, count)| StartReport {
+                    parent: key.parent.to_string(),
+                    program: key.source.program.to_string(),
+                    origin: key.source.origin,
+                    phase: key.source.phase,
+                    count,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What to call several containers that are judged as one.
+pub(super) fn name_of(behaviour: &Behaviour) -> String {
+    let names: BTreeSet<&str> = behaviour.containers().values().map(|facts| facts.name.as_str()).collect();
+    let mut names = names.into_iter();
+    match (names.next(), names.count()) {
+        (None, _) => String::new(),
+        (Some(name), 0) => name.to_owned(),
+        (Some(name), more) => format!("{name} and {more} more"),
+    }
+}
+
+fn who(behaviour: &Behaviour) -> Vec<WhoReport> {
+    let containers = behaviour.containers().iter();
+    let one = containers.map(|(instance, facts)| {
+        let run = behaviour.runs().get(&instance.run);
+        WhoReport {
+            run: instance.run.to_string(),
+            id: facts.id.clone(),
+            name: facts.name.clone(),
+            image: facts.image.clone(),
+            engine: facts.engine.clone(),
+            runtime: facts.runtime.clone(),
+            no_new_privs: facts.no_new_privs,
+            capabilities: facts.capabilities.clone(),
+            filter: match facts.filter {
+                Filter::Unknown => "unknown",
+                Filter::None => "none",
+                Filter::Some(_) => "in force",
+            },
+            entrypoint: facts.entrypoint.clone(),
+            started: time(facts.started_ns),
+            ended: facts.ended_ns.map(time),
+            already_running: facts.already_running,
+            host: run.map(|run| run.host.clone()).unwrap_or_default(),
+            kernel: run.map(|run| run.kernel.clone()).unwrap_or_default(),
+        }
+    });
+    one.collect()
+}
+
+fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation, measure: &Measure) -> CallReport {
+    let sources = facts.sources.iter().map(|(source, outcome)| SourceReport {
+        origin: source.origin,
+        phase: source.phase,
+        program: source.program.to_string(),
+        count: Count::of(outcome),
+    });
+    CallReport {
+        name: call.label(),
+        abi: call.abi,
+        number: call.number,
+        count: Count::of(&facts.outcome()),
+        engine_default: measure.verdict(call).map(|verdict| match verdict {
+            Verdict::Allowed => "allowed",
+            Verdict::Conditional => "by argument",
+            Verdict::Refused(_) => "refused",
+        }),
+        profile: in_profile(call, facts, recommendation),
+        runs: facts.runs().len(),
+        windows: facts.slices.len(),
+        sources: sources.collect(),
+    }
+}
+
+/// What the profile does with a call, and if nothing, why.
+fn in_profile(call: CallId, facts: &CallFacts, recommendation: &Recommendation) -> &'static str {
+    let Some(name) = call.name() else { return "no name" };
+    let mut allowing = recommendation.profile.rules_of(name).filter(|rule| rule.action == Action::Allow).peekable();
+    if allowing.peek().is_some() {
+        return if allowing.any(|rule| rule.conditions.is_empty()) { "allowed" } else { "by argument" };
+    }
+    let only_setup = facts.sources.keys().all(|Source { phase, .. }| *phase == Phase::Setup);
+    match recommendation.fates.get(&call) {
+        Some(Fate::Refused) => "left out: refused",
+        None if only_setup => "left out: set-up",
+        _ => "left out",
+    }
+}
+
+/// What the default refuses is what a reader wants to see first.
+fn rank(call: &CallReport) -> u8 {
+    match call.engine_default {
+        None => 0,
+        Some("refused") => 1,
+        Some("by argument") => 2,
+        Some(_) => 3,
+    }
+}
+
+impl Count {
+    fn of(outcome: &Outcome) -> Self {
+        let mut errnos: Vec<(i32, u64)> = outcome.errnos.iter().map(|(number, count)| (*number, *count)).collect();
+        errnos.sort_by_key(|(number, count)| (std::cmp::Reverse(*count), *number));
+        let seen = |moment: fn(Seen) -> i64| outcome.seen.map(|seen| time(moment(seen)));
+        Self {
+            total: outcome.total(),
+            succeeded: outcome.succeeded,
+            failed: outcome.failed,
+            interrupted: outcome.interrupted,
+            unfinished: outcome.unfinished,
+            errnos: errnos.into_iter().map(|(number, count)| ErrnoReport { name: errno(number), count }).collect(),
+            first: seen(|seen| seen.first_ns),
+            last: seen(|seen| seen.last_ns),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What a recording shows of each container, for people (text, Markdown) and for programs (JSON).
+//!
+//! Lives here: the contents of a report, and its forms. The layouts are `templates/*.tera`; JSON is the contents as
+//! they are, never a template. Does not: judgement (see `recommend`).
+
+mod contents;
+mod render;
+mod summary;
+
+pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, SourceReport, StartReport, WhoReport};
+pub use render::RenderError;
+pub use summary::summary;

@@ -1,0 +1,92 @@
+//! What `ctrec recommend` says beside the profile: one screen.
+
+use serde::Serialize;
+
+use super::contents::{LossReport, name_of};
+use super::render::{RenderError, render};
+use crate::behaviour::Behaviour;
+use crate::compare::{Comparison, Measure};
+use crate::finding::{Finding, Severity};
+use crate::policy::{Dialect, Policy};
+use crate::recommend::Recommendation;
+use crate::text::{time, visible};
+
+/// The profile's name in the line that applies it; the caller's shell knows the real one.
+const FILE: &str = "seccomp.json";
+/// Most pieces of evidence of a finding that one screen shows; the report has all.
+const MOST_EVIDENCE: usize = 4;
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    name: String,
+    profile: Comparison,
+    runs: usize,
+    windows: usize,
+    recorded_ns: u64,
+    first: Option<String>,
+    last: Option<String>,
+    windows_since_new: Option<usize>,
+    findings: Vec<Brief<'a>>,
+    losses: Vec<LossReport>,
+    apply: String,
+}
+
+#[derive(Serialize)]
+struct Brief<'a> {
+    severity: Severity,
+    text: &'a str,
+    advice: &'a str,
+    shown: &'a [String],
+    more: usize,
+}
+
+/// One screen about a recommendation: calls against the engine's default, how long and how often recorded, findings,
+/// losses, and the line that applies the profile.
+pub fn summary(behaviour: &Behaviour, recommendation: &Recommendation, policy: &Policy) -> Result<String, RenderError> {
+    let recorded = behaviour.recorded();
+    let losses = behaviour.losses().into_iter();
+    let summary = Summary {
+        name: name_of(behaviour),
+        profile: Measure::of(behaviour).compare(&recommendation.profile),
+        runs: recorded.runs,
+        windows: recorded.windows,
+        recorded_ns: recorded.duration_ns,
+        first: recorded.span.map(|(first, _)| time(first)),
+        last: recorded.span.map(|(_, last)| time(last)),
+        windows_since_new: recorded.windows_since_new,
+        findings: recommendation.findings.iter().map(brief).collect(),
+        losses: losses.map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count }).collect(),
+        apply: apply(behaviour, policy.dialect),
+    };
+    render("summary.txt", &summary)
+}
+
+fn brief(finding: &Finding) -> Brief<'_> {
+    let shown = &finding.evidence[..finding.evidence.len().min(MOST_EVIDENCE)];
+    Brief {
+        severity: finding.severity,
+        text: &finding.text,
+        advice: &finding.advice,
+        shown,
+        more: finding.evidence.len() - shown.len(),
+    }
+}
+
+/// The line that applies the profile. It is meant to be pasted, so an image that is no plain word is not in it.
+fn apply(behaviour: &Behaviour, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Docker => {
+            let image = behaviour.containers().values().find_map(|facts| facts.image.as_deref());
+            let image = image.filter(|image| is_plain(image)).unwrap_or("IMAGE");
+            format!("docker run --security-opt seccomp={FILE} {}", visible(image))
+        }
+        Dialect::Oci => {
+            format!("jq '.linux.seccomp = input' config.json {FILE} > config.new && mv config.new config.json")
+        }
+    }
+}
+
+fn is_plain(image: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    !image.is_empty() && !image.starts_with('-') && image.bytes().all(plain)
+}

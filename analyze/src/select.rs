@@ -1,0 +1,268 @@
+//! Which containers a `PATTERN` means: a name, an id prefix, a glob, `image=...`, `label=key=value` or
+//! `pod=namespace/name`.
+//!
+//! Lives here: patterns, and which matches may be judged as one. Does not: what the containers did.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
+use ctrec_recording::{Container, Recording};
+use wildmatch::WildMatch;
+
+use crate::behaviour::{Behaviour, BehaviourError};
+use crate::text::visible;
+
+/// Shorter prefixes of an id are taken for names only: `web` or `db` must not pick a container by chance.
+const SHORTEST_ID_PREFIX: usize = 4;
+/// Length of an id as people write it.
+const SHORT_ID: usize = 12;
+/// Most containers that an error lists.
+const MOST_LISTED: usize = 20;
+
+/// Which containers are meant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pattern {
+    /// A name; where none is equal, an id prefix; where none begins so, a glob over names.
+    Text(String),
+    /// `image=`: a glob over images; one without tag takes every tag.
+    Image(String),
+    /// `label=key=value`: the value is a glob; without a value the key must be there.
+    Label(String, Option<String>),
+    /// `pod=namespace/name`: a glob.
+    Pod(String),
+}
+
+/// Why a pattern chooses nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectError {
+    /// Not a pattern.
+    #[error("{0} is no pattern: write a name, an id, a glob, image=IMAGE, label=KEY=VALUE or pod=NAMESPACE/NAME")]
+    NotAPattern(String),
+    /// The recordings hold no container at all.
+    #[error("no container was recorded: record again while one runs")]
+    NothingRecorded,
+    /// No container matches.
+    #[error("no container matches {pattern}; recorded were:{}", Lines(available))]
+    NoMatch {
+        /// The pattern, escaped.
+        pattern: String,
+        /// What there is.
+        available: BTreeSet<Listed>,
+    },
+    /// Containers of different images match.
+    #[error(
+        "{pattern} matches containers of different images, which need a profile each; choose one by name, id or \
+         image=IMAGE:{}",
+        Lines(matching)
+    )]
+    DifferentImages {
+        /// The pattern, escaped.
+        pattern: String,
+        /// What it matches.
+        matching: BTreeSet<Listed>,
+    },
+    /// The recording of a chosen container is broken.
+    #[error(transparent)]
+    Behaviour(#[from] BehaviourError),
+}
+
+/// A container as errors list it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Name.
+    pub name: String,
+    /// Id, shortened.
+    pub id: String,
+    /// Image.
+    pub image: Option<String>,
+}
+
+/// Containers that are to be judged as one: index of the recording, and number of the container within it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Selection {
+    chosen: BTreeSet<(usize, u32)>,
+}
+
+impl FromStr for Pattern {
+    type Err = SelectError;
+
+    fn from_str(text: &str) -> Result<Self, SelectError> {
+        let refused = || SelectError::NotAPattern(visible(text));
+        let pattern = match text.split_once('=') {
+            Some(("image", image)) => Self::Image(image.to_owned()),
+            Some(("pod", pod)) => Self::Pod(pod.to_owned()),
+            Some(("label", label)) => match label.split_once('=') {
+                Some((key, value)) => Self::Label(key.to_owned(), Some(value.to_owned())),
+                None => Self::Label(label.to_owned(), None),
+            },
+            _ => Self::Text(text.to_owned()),
+        };
+        let empty = match &pattern {
+            Self::Text(text) | Self::Image(text) | Self::Pod(text) | Self::Label(text, _) => text.is_empty(),
+        };
+        if empty { Err(refused()) } else { Ok(pattern) }
+    }
+}
+
+impl Display for Pattern {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(formatter, "{}", visible(text)),
+            Self::Image(image) => write!(formatter, "image={}", visible(image)),
+            Self::Label(key, None) => write!(formatter, "label={}", visible(key)),
+            Self::Label(key, Some(value)) => write!(formatter, "label={}={}", visible(key), visible(value)),
+            Self::Pod(pod) => write!(formatter, "pod={}", visible(pod)),
+        }
+    }
+}
+
+impl Pattern {
+    /// The containers that it means, of all those given. A name that is equal wins over an id that begins so, and
+    /// that over a glob: so a container can always be named.
+    pub fn choose<'a>(&self, containers: &[&'a Container]) -> Vec<&'a Container> {
+        let all = |wanted: &dyn Fn(&Container) -> bool| -> Vec<&'a Container> {
+            containers.iter().copied().filter(|container| wanted(container)).collect()
+        };
+        match self {
+            Self::Image(pattern) => all(&|container| container.image.as_deref().is_some_and(|i| is_image(pattern, i))),
+            Self::Pod(pattern) => all(&|container| container.pod.as_deref().is_some_and(|p| glob(pattern, p))),
+            Self::Label(key, value) => all(&|container| has_label(container, key, value.as_deref())),
+            Self::Text(text) => {
+                let named = all(&|container| container.name == *text);
+                let by_id = || all(&|container| is_id_prefix(text, &container.id));
+                let by_glob = || all(&|container| text.contains(['*', '?']) && glob(text, &container.name));
+                [named].into_iter().chain([by_id(), by_glob()]).find(|found| !found.is_empty()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The containers that it means, to be judged as one.
+    pub fn select(&self, recordings: &[Recording]) -> Result<Selection, SelectError> {
+        let containers: Vec<&Container> = recordings.iter().flat_map(|recording| &recording.containers).collect();
+        if containers.is_empty() {
+            return Err(SelectError::NothingRecorded);
+        }
+        let matching = self.choose(&containers);
+        if matching.is_empty() {
+            let available = containers.iter().map(|container| Listed::of(container)).collect();
+            return Err(SelectError::NoMatch { pattern: self.to_string(), available });
+        }
+        if !are_alike(&matching) {
+            let matching = matching.iter().map(|container| Listed::of(container)).collect();
+            return Err(SelectError::DifferentImages { pattern: self.to_string(), matching });
+        }
+        Ok(Selection::of(recordings, |container| matching.iter().any(|chosen| std::ptr::eq(*chosen, container))))
+    }
+}
+
+impl Selection {
+    /// Every container of the recordings, those that may be judged as one together: by image, else by name.
+    pub fn every(recordings: &[Recording]) -> Vec<Self> {
+        let containers = || recordings.iter().flat_map(|recording| &recording.containers);
+        let identities: BTreeSet<Identity<'_>> = containers().map(Identity::of).collect();
+        identities.iter().map(|id| Self::of(recordings, |container| Identity::of(container) == *id)).collect()
+    }
+
+    /// What the chosen containers did, folded.
+    pub fn behaviour(&self, recordings: &[Recording]) -> Result<Behaviour, BehaviourError> {
+        let mut behaviour = Behaviour::default();
+        for (index, recording) in recordings.iter().enumerate() {
+            let here: BTreeSet<u32> =
+                self.chosen.iter().filter(|(at, _)| *at == index).map(|(_, container)| *container).collect();
+            if !here.is_empty() {
+                behaviour = behaviour.merge(Behaviour::of_all(recording, &here)?);
+            }
+        }
+        Ok(behaviour)
+    }
+
+    fn of(recordings: &[Recording], chosen: impl Fn(&Container) -> bool) -> Self {
+        let numbered = recordings.iter().enumerate();
+        let all = numbered.flat_map(|(index, recording)| recording.containers.iter().map(move |c| (index, c)));
+        Self { chosen: all.filter(|(_, c)| chosen(c)).map(|(index, c)| (index, c.container)).collect() }
+    }
+}
+
+impl Listed {
+    fn of(container: &Container) -> Self {
+        Self { name: container.name.clone(), id: short_id(&container.id).to_owned(), image: container.image.clone() }
+    }
+}
+
+/// What makes containers alike where nobody said which are meant.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Identity<'a> {
+    Image(&'a str),
+    Name(&'a str),
+}
+
+impl<'a> Identity<'a> {
+    fn of(container: &'a Container) -> Self {
+        container.image.as_deref().map_or(Self::Name(&container.name), Self::Image)
+    }
+}
+
+/// An id as people write it.
+pub fn short_id(id: &str) -> &str {
+    let hexadecimal = id.len() > SHORT_ID && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if hexadecimal { &id[..SHORT_ID] } else { id }
+}
+
+/// Replicas have one image. Where no engine names an image (plain runc, a command), one name or one entrypoint will do.
+fn are_alike(containers: &[&Container]) -> bool {
+    let Some((first, rest)) = containers.split_first() else { return true };
+    let same = |equal: &dyn Fn(&Container) -> bool| rest.iter().all(|other| equal(other));
+    if first.image.is_some() || rest.iter().any(|other| other.image.is_some()) {
+        return same(&|other| other.image == first.image);
+    }
+    same(&|other| other.name == first.name)
+        || (first.entrypoint_json.is_some() && same(&|other| other.entrypoint_json == first.entrypoint_json))
+}
+
+fn glob(pattern: &str, text: &str) -> bool {
+    WildMatch::new(pattern).matches(text)
+}
+
+fn is_id_prefix(prefix: &str, id: &str) -> bool {
+    prefix.len() >= SHORTEST_ID_PREFIX && prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) && id.starts_with(prefix)
+}
+
+/// Images as people write them: without the registry that engines add, without a tag where any will do.
+fn is_image(pattern: &str, image: &str) -> bool {
+    let image = image.strip_prefix("docker.io/").unwrap_or(image);
+    let image = image.strip_prefix("library/").unwrap_or(image);
+    let pattern = pattern.strip_prefix("docker.io/").unwrap_or(pattern);
+    let pattern = pattern.strip_prefix("library/").unwrap_or(pattern);
+    glob(pattern, image) || glob(pattern, without_tag(image))
+}
+
+/// A colon after the last slash starts a tag; before it, a port.
+fn without_tag(image: &str) -> &str {
+    let image = image.split_once('@').map_or(image, |(name, _)| name);
+    let start = image.rfind('/').map_or(0, |slash| slash + 1);
+    image[start..].find(':').map_or(image, |colon| &image[..start + colon])
+}
+
+/// A column that is not JSON has no labels; reading the container's behaviour says so.
+fn has_label(container: &Container, key: &str, value: Option<&str>) -> bool {
+    let labels: serde_json::Value = serde_json::from_str(&container.labels_json).unwrap_or_default();
+    let label = labels.get(key).and_then(serde_json::Value::as_str);
+    label.is_some_and(|label| value.is_none_or(|wanted| glob(wanted, label)))
+}
+
+/// One container a line, for the end of an error.
+struct Lines<'a>(&'a BTreeSet<Listed>);
+
+impl Display for Lines<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        for Listed { name, id, image } in self.0.iter().take(MOST_LISTED) {
+            let image = image.as_deref().map(|image| format!("  {}", visible(image))).unwrap_or_default();
+            write!(formatter, "\n  {}  {}{image}", visible(name), visible(id))?;
+        }
+        match self.0.len().saturating_sub(MOST_LISTED) {
+            0 => Ok(()),
+            more => write!(formatter, "\n  and {more} more"),
+        }
+    }
+}

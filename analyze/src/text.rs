@@ -1,0 +1,162 @@
+//! Text that a container chose, made harmless to look at; and times in words.
+//!
+//! Lives here: escaping and wrapping of single strings. Does not: any layout (see `report`).
+
+use std::time::Duration;
+
+/// Longest piece of hostile text that is shown; a path of 4 KiB would bury the rest of a report.
+const LONGEST: usize = 200;
+
+/// The text on one line, with every character that could move a cursor, hide, reorder or break a line written as an
+/// escape, and cut where it is too long.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            shown.push('…');
+            break;
+        }
+        if is_harmless(character) {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_default());
+        }
+    }
+    shown
+}
+
+/// Printable, one column or two, and in reading order. A backslash stays itself, so that paths stay readable.
+fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text as Markdown prose: nothing in it is markup.
+pub fn markdown(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in visible(text).chars() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '|' | '!' | '~' | '@' | ':' | '$' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// The text as a Markdown code span, also inside a table. Backticks and bars are escaped as control characters are,
+/// since no fence and no backslash works both inside and outside of a table.
+pub fn code(text: &str) -> String {
+    let shown = visible(text).replace('`', "\\u{60}").replace('|', "\\u{7c}");
+    if shown.trim().is_empty() { format!("`'{shown}'`") } else { format!("`{shown}`") }
+}
+
+/// The text cut into lines of at most `width` columns, broken at spaces; a longer word gets a line of its own. Every
+/// line but the first starts with `indent` spaces, and the first is taken to start there too.
+pub fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let room = width.saturating_sub(indent);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+/// A moment, ns since the epoch, in UTC as RFC 3339 writes it, to the second.
+pub fn time(ns: i64) -> String {
+    match u64::try_from(ns) {
+        Ok(ns) => humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_nanos(ns)).to_string(),
+        Err(_) => "before 1970".to_owned(),
+    }
+}
+
+/// A length of time in words: `1h 2m 3s`; to the millisecond below a second, else to the second.
+pub fn duration(ns: u64) -> String {
+    let exact = Duration::from_nanos(ns);
+    let rounded =
+        if exact.as_secs() > 0 { Duration::from_secs(exact.as_secs()) } else { Duration::from_millis(ns / 1_000_000) };
+    humantime::format_duration(rounded).to_string()
+}
+
+/// A count with its noun: `1 run`, `2 runs`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The name of an errno, or its number where it has none.
+pub fn errno(number: i32) -> String {
+    syscalls::Errno::new(number).name().map_or_else(|| format!("errno {number}"), str::to_owned)
+}
+
+/// The first few of many, joined, and how many more there are.
+pub fn listed<T: AsRef<str>>(items: impl IntoIterator<Item = T>, most: usize) -> String {
+    let items: Vec<T> = items.into_iter().collect();
+    let shown: Vec<&str> = items.iter().take(most).map(AsRef::as_ref).collect();
+    let more = items.len().saturating_sub(most);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_gets_through() {
+        assert_eq!(visible("/bin/\u{1b}[31mred\n"), "/bin/\\u{1b}[31mred\\n");
+        assert_eq!(visible("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
+        assert_eq!(visible("/usr/bin/größe"), "/usr/bin/größe");
+        assert!(visible(&"x".repeat(4096)).chars().count() == LONGEST + 1);
+    }
+
+    #[test]
+    fn markdown_shows_markup_instead_of_obeying_it() {
+        assert_eq!(markdown("<script>*a*|b"), "&lt;script&gt;\\*a\\*\\|b");
+        assert_eq!(markdown("[x](http://y)"), "\\[x\\]\\(http\\://y\\)");
+        assert_eq!(code("a`b|c"), "`a\\u{60}b\\u{7c}c`");
+        assert_eq!(code(""), "`''`");
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        assert_eq!(wrap("aa bb cc dd", 7, 2), "aa bb\n  cc dd");
+        assert_eq!(wrap("averylongword b", 5, 1), "averylongword\n b");
+        let text = "word ".repeat(60);
+        assert!(wrap(&text, 80, 4).lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn times_need_no_clock() {
+        assert_eq!(time(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time(1_790_000_000_123_456_789), "2026-09-21T13:33:20Z");
+        assert_eq!(time(i64::MAX), "2262-04-11T23:47:16Z");
+        assert_eq!(time(-1), "before 1970");
+        assert_eq!(duration(3_723_900_000_000), "1h 2m 3s");
+        assert_eq!(duration(12_345_678), "12ms");
+    }
+
+    #[test]
+    fn errnos_have_names() {
+        assert_eq!(errno(11), "EAGAIN");
+        assert_eq!(errno(38), "ENOSYS");
+        assert_eq!(errno(4000), "errno 4000");
+    }
+
+    #[test]
+    fn long_lists_say_how_much_more_there_is() {
+        assert_eq!(listed(["a", "b", "c"], 2), "a, b and 1 more");
+        assert_eq!(listed(["a", "b"], 2), "a, b");
+    }
+}
