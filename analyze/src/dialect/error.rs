@@ -55,10 +55,10 @@ pub enum DialectError {
         /// Which field.
         field: &'static str,
     },
-    /// No default action.
+    /// No default action. Docker starts the container unconfined where there are no rules either.
     #[error(
-        "the profile has no \"defaultAction\", and engines take that as no filter at all: add \"defaultAction\": \
-         \"SCMP_ACT_ERRNO\""
+        "the profile has no \"defaultAction\": an engine fails on it or, worse, runs the container without any filter; \
+         add \"defaultAction\": \"SCMP_ACT_ERRNO\""
     )]
     NoDefaultAction,
     /// Both ways to give architectures.
@@ -97,7 +97,7 @@ pub enum DialectError {
         index: u64,
     },
     /// An errno where nothing returns it.
-    #[error("{place} has an errno, but {action} returns none, and crun refuses to start with it: remove the errno")]
+    #[error("{place}: {action} returns no errno, and crun refuses to start with one: remove it")]
     ErrnoWithoutEffect {
         /// Where.
         place: String,

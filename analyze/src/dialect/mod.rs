@@ -13,6 +13,8 @@ mod check;
 mod error;
 mod fields;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use error::DialectError;

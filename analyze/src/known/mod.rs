@@ -9,6 +9,8 @@ mod calls;
 mod engine;
 mod gate;
 mod runtime;
+#[cfg(test)]
+mod tests;
 
 pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor};
 pub use engine::{EngineDefault, Verdict, default_capabilities, engine_default};
