@@ -171,20 +171,20 @@ pub enum TableError {
         /// What it said.
         message: String,
     },
-    /// A file claims more than it can hold.
-    #[error("it claims {claimed} rows or bytes, which no file of this size holds")]
-    Bloated {
-        /// What it claims.
-        claimed: u64,
-    },
+    /// A Parquet file without the checksum that ctrec writes.
+    #[error("it is cut off, or no Parquet file that ctrec wrote")]
+    Unsigned,
+    /// A Parquet file whose checksum is not that of its bytes.
+    #[error("its checksum is wrong: it was changed after it was written")]
+    Changed,
     /// A column is not there.
-    #[error("column {column:?} is missing")]
+    #[error("column `{column}` is missing")]
     MissingColumn {
         /// Its name.
         column: String,
     },
     /// A column is of another type.
-    #[error("column {column:?} holds {found}, not {expected}")]
+    #[error("column `{column}` holds {found}, not {expected}")]
     WrongType {
         /// Its name.
         column: String,
@@ -194,7 +194,7 @@ pub enum TableError {
         expected: String,
     },
     /// A value is not there.
-    #[error("column {column:?} has no value in row {row}")]
+    #[error("column `{column}` has no value in row {row}")]
     MissingValue {
         /// The column.
         column: String,
@@ -202,7 +202,7 @@ pub enum TableError {
         row: usize,
     },
     /// A name that this ctrec does not know.
-    #[error("column {column:?} has the unknown name {name:?} in row {row}")]
+    #[error("column `{column}` has the unknown name `{name}` in row {row}")]
     UnknownName {
         /// The column.
         column: String,

@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use crate::checksum::Signer;
 use crate::error::{StoreError, TableError};
 use crate::format::Format;
 use crate::parquet::Encoder;
@@ -77,11 +78,13 @@ impl Staged {
         Self::write(target, |mut out| {
             match format {
                 Format::Parquet => {
-                    let mut encoder = Encoder::start::<T>(out).map_err(failed)?;
+                    let mut signer = Signer::new(out);
+                    let mut encoder = Encoder::start::<T>(&mut signer).map_err(failed)?;
                     for batch in batches {
                         encoder.append(batch?.as_ref()).map_err(failed)?;
                     }
                     encoder.finish().map_err(failed)?;
+                    signer.finish().map_err(unwritten(&path))?;
                 }
                 Format::Json => {
                     for batch in batches {

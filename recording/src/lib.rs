@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checksum;
 mod column;
 mod error;
 mod files;

@@ -30,7 +30,7 @@ fn row<T: Table>(number: usize, line: &[u8]) -> Result<T, TableError> {
     let broken = |error: Error| TableError::Line { line: number, message: said(&error) };
     let value: Value = serde_json::from_slice(line).map_err(broken)?;
     if let Some(column) = T::COLUMNS.iter().find(|column| value.get(column).is_none()) {
-        return Err(TableError::Line { line: number, message: format!("column {column:?} is missing") });
+        return Err(TableError::Line { line: number, message: format!("column `{column}` is missing") });
     }
     serde_json::from_value(value).map_err(broken)
 }

@@ -4,7 +4,7 @@
 //! one file is written (see `files`).
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Header;
@@ -151,12 +151,16 @@ impl RunWriter {
         check_rows(&segment.losses, window)
     }
 
+    /// Removes what can be removed, from the last file back, so that a seal goes first.
     fn clear_debris(&mut self) -> Result<(), StoreError> {
-        while let Some(path) = self.debris.last() {
-            files::remove(path)?;
-            self.debris.pop();
+        let mut result = Ok(());
+        for path in std::mem::take(&mut self.debris).into_iter().rev() {
+            if let Err(error) = files::remove(&path) {
+                self.debris.insert(0, path);
+                result = Err(error);
+            }
         }
-        Ok(())
+        result
     }
 
     /// All of a window's files under temporary names: this is where a full disk shows.
@@ -187,7 +191,7 @@ impl RunWriter {
             // Listed before it is there: a rename that succeeded may be followed by a sync that did not.
             self.debris.push(file.target().to_owned());
             if let Err(error) = file.publish() {
-                // From the last one back, so that the seal goes first. What stays is tried again before the next seal.
+                // What cannot be removed now is tried again before the next seal.
                 drop(self.clear_debris());
                 return Err(error);
             }
