@@ -79,7 +79,8 @@ macro_rules! plain_cells {
             const TYPE: DataType = DataType::$variant;
 
             fn write<'a>(name: &str, cells: impl Iterator<Item = Option<&'a Self>>) -> Column {
-                polars::prelude::$array::from_iter_options(name.into(), cells.map(Option::<&Self>::copied)).into_column()
+                let cells = cells.map(Option::<&Self>::copied);
+                polars::prelude::$array::from_iter_options(name.into(), cells).into_column()
             }
 
             fn read(column: &Column) -> Result<Vec<Option<Self>>, TableError> {

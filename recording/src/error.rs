@@ -114,7 +114,7 @@ pub enum StoreError {
     },
     /// The run was written in a format that this ctrec does not know.
     #[error(
-        "{path:?} was written by ctrec {writer}, format {}.{}; this ctrec reads {}.x: use a newer ctrec, or record again",
+        "{path:?} was written by ctrec {writer}, format {}.{}; this ctrec reads {}.x: use a newer ctrec",
         .found.major, .found.minor, SchemaVersion::CURRENT.major
     )]
     UnknownFormat {

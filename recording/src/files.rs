@@ -231,8 +231,8 @@ pub(crate) fn window_files(folder: &Path) -> Result<Vec<WindowFile>, StoreError>
     Ok(chosen)
 }
 
-/// The paths in a folder, sorted; none where there is no such folder. A folder that is read while small files are being
-/// merged may show neither them nor the merged one. Two equal readings in a row exclude that: the merged file is there
+/// [`names`] of a folder that may change. One that is read while small files are being merged may show neither them nor
+/// the merged one. Two equal readings in a row exclude that: the merged file is there
 /// before the first small one goes, so the second reading would have it.
 fn steady_names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     const TRIES: usize = 100;
@@ -247,7 +247,8 @@ fn steady_names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Err(StoreError::Unsteady { path: folder.to_owned() })
 }
 
-fn names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+/// The paths in a folder, sorted; none where there is no such folder.
+pub(crate) fn names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unread(folder))?,

@@ -10,6 +10,8 @@
 //!
 //! Lives here: row types, schema version, Parquet and NDJSON, reading and writing a store.
 //! Does not: libbpf, any judgement of what was recorded, any clock.
+//!
+//! The layout of a store, for other engines too, is in this crate's README.
 
 #![forbid(unsafe_code)]
 

@@ -103,18 +103,17 @@ fn read_run(folder: &Path) -> Result<Recording, StoreError> {
     if header.ended_ns.is_none() && !live {
         losses.push(cut_off(&windows));
     }
-    let recording = Recording {
+    Ok(Recording {
         header,
         calls: read_sealed(folder, &sealed)?,
         errnos: read_sealed(folder, &sealed)?,
         arguments: read_sealed(folder, &sealed)?,
         starts: read_sealed(folder, &sealed)?,
         losses,
-        containers: read_snapshot(folder)?,
         programs: read_snapshot(folder)?,
+        containers: read_snapshot(folder)?,
         windows,
-    };
-    Ok(recording)
+    })
 }
 
 /// Whether a recorder is writing the run now.

@@ -98,3 +98,54 @@ fn read<F: Field>(frame: &DataFrame, name: &str) -> Result<Vec<F>, TableError> {
     let fields = F::read(column)?;
     if fields.len() == frame.height() { Ok(fields) } else { Err(TableError::Uneven) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of the README's list of tables, made from the table itself.
+    fn line<T: Table>(optional: &[&str]) -> String {
+        let columns = T::columns(&[]).into_iter().map(|column| {
+            let kind = column.dtype().to_string().replace("str", "string");
+            let mark = if optional.contains(&column.name().as_str()) { "?" } else { "" };
+            format!("`{}` {kind}{mark}", column.name())
+        });
+        format!("| `{}` | {} |", T::NAME, columns.collect::<Vec<_>>().join(", "))
+    }
+
+    #[test]
+    fn the_readme_lists_every_column_and_no_other() {
+        let readme = include_str!("../README.md");
+        let of_containers = [
+            "image",
+            "runtime",
+            "pod",
+            "entrypoint_json",
+            "no_new_privs",
+            "capabilities_json",
+            "seccomp_json",
+            "ended_ns",
+        ];
+        let expected = [
+            line::<Window>(&[]),
+            line::<Container>(&of_containers),
+            line::<Program>(&[]),
+            line::<Call>(&[]),
+            line::<Errno>(&[]),
+            line::<Argument>(&[]),
+            line::<Start>(&[]),
+            line::<Loss>(&["container"]),
+        ];
+        assert_eq!(readme.lines().filter(|line| line.starts_with("| `")).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn columns_are_named_in_the_order_of_the_fields() {
+        let loss =
+            Loss { window: 1, container: None, kind: crate::LossKind::MapFull, count: 2, detail: "x".to_owned() };
+        let line = serde_json::to_string(&loss).unwrap();
+        let places = Loss::COLUMNS.iter().map(|column| line.find(&format!("\"{column}\":"))).collect::<Vec<_>>();
+        assert!(places.is_sorted() && places.iter().all(Option::is_some), "{line}");
+        assert_eq!(Loss::columns(&[loss]).len(), Loss::COLUMNS.len());
+    }
+}

@@ -51,7 +51,7 @@ impl RunWriter {
         let nascent = store.join(format!(".{RUN}{}.partial", header.run));
         let mut writer = Self::begin(&nascent, &header.run, format)?;
         if let Err(error) = writer.furnish(header).and_then(|()| publish_folder(&nascent, &folder)) {
-            // Never read, and used again by the next run of this id, should it stay.
+            // Should it stay, it is never read, and cleared by the next run of this id.
             drop(fs::remove_dir_all(&nascent));
             return Err(error);
         }
@@ -60,7 +60,7 @@ impl RunWriter {
         Ok(writer)
     }
 
-    /// Makes and locks a folder.
+    /// Makes and locks a folder, empty but for the lock.
     fn begin(folder: &Path, run: &str, format: Format) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(unwritten(folder))?;
         let path = folder.join(LOCK);
@@ -70,6 +70,7 @@ impl RunWriter {
             Err(fs::TryLockError::WouldBlock) => return Err(StoreError::RunExists { path: folder.to_owned() }),
             Err(fs::TryLockError::Error(error)) => return Err(unwritten(&path)(error)),
         }
+        clear_leftovers(folder)?;
         let (folder, run) = (folder.to_owned(), run.to_owned());
         Ok(Self { folder, run, format, snapshot: None, last: 0, loose: Vec::new(), debris: Vec::new(), _lock: lock })
     }
@@ -93,11 +94,12 @@ impl RunWriter {
     /// sealed; writes nothing where nothing changed.
     pub fn write_snapshot(&mut self, containers: &[Container], programs: &[Program]) -> Result<(), StoreError> {
         let (old_containers, old_programs) = self.snapshot.take().unzip();
-        if old_programs.as_deref() != Some(programs) {
-            self.replace(programs)?;
-        }
+        // Programs refer to containers: these are written first, and read last.
         if old_containers.as_deref() != Some(containers) {
             self.replace(containers)?;
+        }
+        if old_programs.as_deref() != Some(programs) {
+            self.replace(programs)?;
         }
         self.snapshot = Some((containers.to_vec(), programs.to_vec()));
         Ok(())
@@ -259,6 +261,15 @@ fn make_store(store: &Path) -> Result<(), StoreError> {
         alien |= !name.starts_with(&format!(".{RUN}"));
     }
     if alien { Err(StoreError::NotAStore { path: store.to_owned() }) } else { Ok(()) }
+}
+
+/// Removes what a recorder left that was killed before its folder had a name.
+fn clear_leftovers(folder: &Path) -> Result<(), StoreError> {
+    for path in files::names(folder)?.iter().filter(|path| !path.ends_with(LOCK)) {
+        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        removed.map_err(unwritten(path))?;
+    }
+    Ok(())
 }
 
 fn publish_folder(nascent: &Path, folder: &Path) -> Result<(), StoreError> {

@@ -12,12 +12,8 @@ use super::samples::{HOSTILE, call, finished, header, read, segment, writer};
 
 /// The whole chain, as the command line prints it.
 fn said(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
+    let chain = std::iter::successors(Some(error as &dyn Error), |error| error.source());
+    let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert!(!text.contains(char::is_control), "{text:?}");
     text
 }
@@ -241,7 +237,7 @@ fn a_pipe_is_not_waited_for() {
 fn what_may_not_be_read_or_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = finished(folder.path(), "a", Format::Parquet, 1).join("calls/w000001-000001.parquet");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         eprintln!("NOT RUN: a file that may not be read; this user may read all");
     } else {

@@ -101,14 +101,16 @@ fn a_run_that_was_ended_is_whole() {
 }
 
 #[test]
-fn what_a_killed_recorder_left_while_starting_is_used_again() {
+fn what_a_killed_recorder_left_while_starting_is_not_taken_for_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let nascent = folder.path().join(".run=a.partial");
     fs::create_dir_all(nascent.join("calls")).unwrap();
+    fs::write(nascent.join("calls/w000009-000009.parquet"), "half a ta").unwrap();
+    fs::write(nascent.join("containers.parquet"), "half a ta").unwrap();
     fs::write(nascent.join("run.json"), "half a hea").unwrap();
-    finished(folder.path(), "a", Format::Parquet, 1);
+    finished(folder.path(), "a", Format::Json, 1);
     assert_eq!(names(folder.path()), ["run=a"]);
-    assert_eq!(read(folder.path(), "a").windows.len(), 1);
+    assert_eq!((read(folder.path(), "a").windows.len(), read(folder.path(), "a").containers.len()), (1, 1));
 }
 
 #[test]
