@@ -24,7 +24,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::profile::Architecture;
 
 /// Where a file of facts comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// What it is, or how it was found out.

@@ -20,6 +20,8 @@ pub struct BaselineCall {
     pub why: &'static str,
     /// Whether every start makes it.
     pub need: Need,
+    /// How that is known.
+    pub source: &'static Source,
 }
 
 /// How surely a start needs a call.
@@ -37,17 +39,22 @@ pub enum Need {
 #[serde(deny_unknown_fields)]
 struct RuntimeFile {
     runtime: String,
-    #[expect(dead_code, reason = "for readers of the file; its presence is checked by reading it")]
-    sources: BTreeMap<String, Source>,
-    baselines: Vec<Baseline>,
+    versions: Vec<Versions>,
     why: BTreeMap<String, String>,
+}
+
+/// Versions of a runtime that behave alike, or are taken to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Versions {
+    range: String,
+    source: Source,
+    baselines: Vec<Baseline>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Baseline {
-    versions: String,
-    source: String,
     origin: Origin,
     no_new_privs: bool,
     always: Vec<String>,
@@ -59,13 +66,14 @@ struct Baseline {
 /// the union of everything it could be.
 pub fn runtime_baseline(runtime: Option<&str>, no_new_privs: Option<bool>, origin: Origin) -> Vec<BaselineCall> {
     let known = files().iter().any(|file| Some(file.runtime.as_str()) == runtime);
-    let mut calls: Vec<BaselineCall> = files()
-        .iter()
-        .filter(|file| !known || Some(file.runtime.as_str()) == runtime)
-        .flat_map(|file| file.baselines.iter().map(move |baseline| (file, baseline)))
-        .filter(|(_, baseline)| baseline.origin == origin && baseline.may_apply(no_new_privs))
-        .flat_map(|(file, baseline)| baseline.calls(file))
-        .collect();
+    let mut calls = Vec::new();
+    for file in files().iter().filter(|file| !known || Some(file.runtime.as_str()) == runtime) {
+        for versions in &file.versions {
+            for baseline in versions.baselines.iter().filter(|baseline| baseline.may_apply(origin, no_new_privs)) {
+                calls.extend(baseline.calls(file, versions));
+            }
+        }
+    }
     calls.sort();
     calls
 }
@@ -81,16 +89,20 @@ fn files() -> &'static [RuntimeFile; 2] {
 }
 
 impl Baseline {
-    fn may_apply(&self, no_new_privs: Option<bool>) -> bool {
-        no_new_privs.is_none_or(|known| known == self.no_new_privs)
+    fn may_apply(&self, origin: Origin, no_new_privs: Option<bool>) -> bool {
+        self.origin == origin && no_new_privs.is_none_or(|known| known == self.no_new_privs)
     }
 
-    fn calls(&'static self, file: &'static RuntimeFile) -> impl Iterator<Item = BaselineCall> {
+    fn calls(
+        &'static self,
+        file: &'static RuntimeFile,
+        versions: &'static Versions,
+    ) -> impl Iterator<Item = BaselineCall> {
         let verb = match self.origin {
             Origin::Init => "run",
             Origin::Exec => "exec",
         };
-        let baseline = format!("{} {}, {verb}, no_new_privs={}", file.runtime, self.versions, self.no_new_privs);
+        let baseline = format!("{} {}, {verb}, no_new_privs={}", file.runtime, versions.range, self.no_new_privs);
         let always = self.always.iter().map(|name| (name.as_str(), Need::Always));
         let sometimes = self.sometimes.iter().map(|name| (name.as_str(), Need::Sometimes));
         always.chain(sometimes).map(move |(name, need)| BaselineCall {
@@ -98,6 +110,7 @@ impl Baseline {
             baseline: baseline.clone(),
             why: file.why.get(name).map(String::as_str).unwrap_or_default(),
             need,
+            source: &versions.source,
         })
     }
 }
