@@ -25,6 +25,8 @@ pub mod profile;
 pub mod recommend;
 pub mod report;
 pub mod select;
+#[cfg(test)]
+mod testing;
 pub mod text;
 
 pub use ctrec_recording::Abi;

@@ -9,6 +9,8 @@
 mod container;
 mod fold;
 mod questions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

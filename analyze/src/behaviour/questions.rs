@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ctrec_recording::LossKind;
 
-use super::{Behaviour, CallId, ContainerFacts, Instance, Outcome, RunFacts, Slice, Source, Span, StartKey};
+use super::{Behaviour, CallId, ContainerFacts, Instance, Outcome, RunFacts, Slice, Source, Span, StartKey, WindowKey};
 
 /// Everything seen of one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Behaviour {
     }
 
     /// Windows in which a container lived, cut to its life.
-    fn lived_windows(&self) -> BTreeMap<(&str, u32), Span> {
+    fn lived_windows(&self) -> BTreeMap<&WindowKey, Span> {
         let mut lives: BTreeMap<&str, Span> = BTreeMap::new();
         for (instance, facts) in &self.containers {
             let life = Span { start_ns: facts.started_ns, end_ns: facts.ended_ns.unwrap_or(i64::MAX) };
@@ -137,26 +137,26 @@ impl Behaviour {
             hull.start_ns = hull.start_ns.min(life.start_ns);
             hull.end_ns = hull.end_ns.max(life.end_ns);
         }
-        let cut = |(key, span): (&'_ super::WindowKey, &Span)| {
+        let lived = self.windows.iter().filter_map(|(key, span)| {
             let life = lives.get(&*key.run)?;
             let (start_ns, end_ns) = (span.start_ns.max(life.start_ns), span.end_ns.min(life.end_ns));
-            (start_ns <= end_ns).then_some(Span { start_ns, end_ns })
-        };
-        let windows = self.windows.iter();
-        windows.filter_map(|(key, span)| Some(((&*key.run, key.window), cut((key, span))?))).collect()
+            (start_ns <= end_ns).then_some((key, Span { start_ns, end_ns }))
+        });
+        lived.collect()
     }
 
     /// Windows in order of time after the one that last showed a new call.
     fn windows_since_new(&self) -> Option<usize> {
         let mut firsts: BTreeMap<CallId, i64> = BTreeMap::new();
-        for ((slice, key), _) in &self.calls {
-            let at = super::WindowKey { run: slice.instance.run.clone(), window: slice.window };
+        for (slice, key) in self.calls.keys() {
+            let at = WindowKey { run: slice.instance.run.clone(), window: slice.window };
             if let Some(span) = self.windows.get(&at) {
                 let first = firsts.entry(key.call).or_insert(span.start_ns);
                 *first = (*first).min(span.start_ns);
             }
         }
         let last_new = firsts.values().max()?;
-        Some(self.lived_windows().values().filter(|span| span.start_ns > *last_new).count())
+        let later = |key: &&WindowKey| self.windows.get(*key).is_some_and(|span| span.start_ns > *last_new);
+        Some(self.lived_windows().into_keys().filter(later).count())
     }
 }

@@ -7,6 +7,8 @@ mod clone;
 mod errno_rule;
 mod fate;
 mod findings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

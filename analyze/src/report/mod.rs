@@ -6,6 +6,8 @@
 mod contents;
 mod render;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, SourceReport, StartReport, WhoReport};
 pub use render::RenderError;

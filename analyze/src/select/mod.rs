@@ -3,6 +3,9 @@
 //!
 //! Lives here: patterns, and which matches may be judged as one. Does not: what the containers did.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;

@@ -1,0 +1,144 @@
+use std::collections::BTreeSet;
+
+use ctrec_recording::{LossKind, Origin, Phase, Recording};
+use proptest::prelude::*;
+
+use super::{Behaviour, BehaviourError, Filter};
+use crate::testing::{Run, START_NS, WINDOW_NS, recordings};
+
+fn all(recording: &Recording) -> Behaviour {
+    let every: BTreeSet<u32> = recording.containers.iter().map(|container| container.container).collect();
+    Behaviour::of_all(recording, &every).unwrap()
+}
+
+/// The recording with some of its windows only, as a reader sees a run that is still being written.
+fn until(recording: &Recording, last: u32) -> Recording {
+    let mut early = recording.clone();
+    early.windows.retain(|row| row.window <= last);
+    early.calls.retain(|row| row.window <= last);
+    early.errnos.retain(|row| row.window <= last);
+    early.arguments.retain(|row| row.window <= last);
+    early.starts.retain(|row| row.window <= last);
+    early.losses.retain(|row| row.window <= last);
+    early.header.ended_ns = None;
+    early
+}
+
+proptest! {
+    #[test]
+    fn folding_is_commutative(a in recordings(), b in recordings()) {
+        let (a, b) = (all(&a), all(&b));
+        prop_assert_eq!(a.clone().merge(b.clone()), b.merge(a));
+    }
+
+    #[test]
+    fn folding_is_associative(a in recordings(), b in recordings(), c in recordings()) {
+        let (a, b, c) = (all(&a), all(&b), all(&c));
+        prop_assert_eq!(a.clone().merge(b.clone()).merge(c.clone()), a.merge(b.merge(c)));
+    }
+
+    #[test]
+    fn folding_the_same_segment_twice_counts_it_once(a in recordings(), last in 0..5_u32) {
+        let whole = all(&a);
+        prop_assert_eq!(whole.clone().merge(whole.clone()), whole.clone());
+        prop_assert_eq!(all(&until(&a, last)).merge(whole.clone()), whole);
+    }
+
+    #[test]
+    fn no_call_is_lost_or_made_up_by_folding(a in recordings(), b in recordings()) {
+        let total = |behaviour: &Behaviour| -> u64 {
+            behaviour.calls().values().map(|facts| facts.outcome().total()).sum()
+        };
+        let rows = |a: &Recording| -> u64 {
+            a.calls.iter().map(|row| row.succeeded + row.failed + row.interrupted + row.unfinished).sum()
+        };
+        prop_assert_eq!(total(&all(&a)), rows(&a));
+        if a.header.run != b.header.run {
+            prop_assert_eq!(total(&all(&a).merge(all(&b))), rows(&a) + rows(&b));
+        }
+    }
+}
+
+#[test]
+fn outcomes_of_windows_and_inodes_are_summed() {
+    let run = Run::new("r").made("read", 3).program("/usr/sbin/nginx").failed("read", 11, 2).window(2).made("read", 4);
+    let behaviour = Behaviour::of(&run.recording, 1).unwrap();
+    let calls = behaviour.calls();
+    let (call, facts) = calls.iter().next().unwrap();
+    assert_eq!((call.label().as_str(), calls.len(), facts.sources.len()), ("read", 1, 1));
+    let sum = facts.outcome();
+    assert_eq!((sum.succeeded, sum.failed, sum.errnos.get(&11)), (7, 2, Some(&2)));
+    let seen = sum.seen.unwrap();
+    assert_eq!((seen.first_ns, seen.last_ns), (START_NS, START_NS + WINDOW_NS + 1_000_000_000));
+    assert_eq!(facts.slices.len(), 2);
+}
+
+#[test]
+fn phases_and_origins_stay_apart() {
+    let run = Run::new("r").phase(Origin::Init, Phase::Setup).made("mount", 1).phase(Origin::Exec, Phase::Workload);
+    let behaviour = Behaviour::of(&run.made("mount", 2).recording, 1).unwrap();
+    let calls = behaviour.calls();
+    let sources: Vec<_> =
+        calls.values().flat_map(|facts| &facts.sources).map(|(s, o)| (s.origin, s.phase, o.total())).collect();
+    assert_eq!(sources, [(Origin::Init, Phase::Setup, 1), (Origin::Exec, Phase::Workload, 2)]);
+}
+
+#[test]
+fn only_the_chosen_container_counts_but_losses_of_nobody_count_for_all() {
+    let mut run = Run::new("r").made("read", 1).container(2, "db").program("/bin/db").made("write", 1);
+    run = run.loss(LossKind::SlotsFull, 7, "theirs");
+    run.recording.losses[0].container = Some(2);
+    run = run.loss(LossKind::RingFull, 5, "anyone's");
+    run.recording.losses[1].container = None;
+    let behaviour = Behaviour::of(&run.recording, 1).unwrap();
+    let labels: Vec<String> = behaviour.calls().keys().map(|call| call.label()).collect();
+    assert_eq!(labels, ["read"]);
+    let losses: Vec<_> = behaviour.losses().into_iter().collect();
+    assert_eq!(losses, [((LossKind::RingFull, "anyone's"), 5)]);
+}
+
+#[test]
+fn a_run_that_was_cut_off_and_is_whole_in_another_copy_is_whole() {
+    let mut cut = Run::new("r").made("read", 1).loss(LossKind::CutOff, 1, "").recording;
+    cut.header.ended_ns = None;
+    let whole = Run::new("r").made("read", 1).window(2).made("read", 1).recording;
+    let cut = Behaviour::of(&cut, 1).unwrap();
+    assert_eq!(cut.losses().into_keys().collect::<Vec<_>>(), [(LossKind::CutOff, "")]);
+    assert!(cut.merge(Behaviour::of(&whole, 1).unwrap()).losses().is_empty());
+}
+
+#[test]
+fn windows_count_while_the_container_lives() {
+    let mut run = Run::new("r").made("read", 1);
+    for number in 2..=6 {
+        run = run.window(number);
+    }
+    run = run.that(|container| {
+        container.started_ns = START_NS + WINDOW_NS / 2;
+        container.ended_ns = Some(START_NS + 3 * WINDOW_NS - 1);
+    });
+    let recorded = Behaviour::of(&run.recording, 1).unwrap().recorded();
+    assert_eq!((recorded.runs, recorded.windows), (1, 3));
+    assert_eq!(recorded.duration_ns, (WINDOW_NS / 2 + 2 * WINDOW_NS - 1).unsigned_abs());
+    assert_eq!(recorded.windows_since_new, Some(2));
+}
+
+#[test]
+fn a_missing_filter_is_not_an_unknown_one() {
+    let filter = |json: Option<&str>| {
+        let run = Run::new("r").that(|container| container.seccomp_json = json.map(str::to_owned));
+        Behaviour::of(&run.recording, 1).unwrap().containers().values().next().unwrap().filter.clone()
+    };
+    assert_eq!(filter(None), Filter::Unknown);
+    assert_eq!(filter(Some("null")), Filter::None);
+    assert_eq!(filter(Some("{}")), Filter::Some("{}".to_owned()));
+}
+
+#[test]
+fn broken_columns_and_missing_containers_are_errors_that_name_them() {
+    let run = Run::new("r").that(|container| container.labels_json = "{".to_owned());
+    let error = Behaviour::of(&run.recording, 1).unwrap_err();
+    assert!(matches!(error, BehaviourError::Json { column: "labels_json", .. }), "{error}");
+    let error = Behaviour::of(&run.recording, 9).unwrap_err();
+    assert_eq!(error.to_string(), "run r has no container number 9");
+}

@@ -1,0 +1,371 @@
+use std::collections::BTreeSet;
+
+use ctrec_recording::{Abi, LossKind, Origin, Phase, Recording};
+use proptest::prelude::*;
+
+use super::{Fate, RecommendError, Recommendation, recommend};
+use crate::behaviour::Behaviour;
+use crate::dialect::{docker, oci};
+use crate::finding::{Kind, Severity};
+use crate::known::{self, Need};
+use crate::policy::{Dialect, Policy};
+use crate::profile::{Action, Architecture, Condition, Operator, Reason};
+use crate::testing::{Run, allowing, recordings};
+
+fn all(recording: &Recording) -> Behaviour {
+    let every: BTreeSet<u32> = recording.containers.iter().map(|container| container.container).collect();
+    Behaviour::of_all(recording, &every).unwrap()
+}
+
+fn judge(run: &Run) -> Recommendation {
+    recommend(&all(&run.recording), &Policy::default()).unwrap()
+}
+
+fn kinds(recommendation: &Recommendation) -> BTreeSet<Kind> {
+    recommendation.findings.iter().map(|finding| finding.kind).collect()
+}
+
+fn allows(recommendation: &Recommendation, name: &str) -> bool {
+    recommendation.profile.allowed().contains(name)
+}
+
+fn observed(recommendation: &Recommendation, name: &str) -> bool {
+    recommendation.profile.rules_of(name).any(|rule| rule.reasons.iter().any(|r| matches!(r, Reason::Observed { .. })))
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    (any::<bool>(), any::<bool>()).prop_map(|(oci, exec)| {
+        let mut policy = Policy { dialect: if oci { Dialect::Oci } else { Dialect::Docker }, ..Policy::default() };
+        if !exec {
+            policy.origins.remove(&Origin::Exec);
+        }
+        policy
+    })
+}
+
+fn render(recommendation: &Recommendation, policy: &Policy) -> String {
+    match policy.dialect {
+        Dialect::Docker => docker::render(&recommendation.profile).unwrap(),
+        Dialect::Oci => oci::render(&recommendation.profile).unwrap(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_call_that_was_made_and_has_a_name_is_allowed(recording in recordings(), policy in any_policy()) {
+        let recommendation = recommend(&all(&recording), &policy).unwrap();
+        for row in recording.calls.iter().filter(|row| policy.wants(row.origin, row.phase)) {
+            let call = crate::behaviour::CallId { abi: row.abi, number: row.number };
+            let sum = row.succeeded + row.failed + row.interrupted + row.unfinished;
+            let refused = sum == 0 || recommendation.fates[&call] == Fate::Refused;
+            if let Some(name) = call.name().filter(|_| !refused) {
+                prop_assert!(allows(&recommendation, name), "{}", name);
+                prop_assert!(recommendation.profile.architectures.contains(&crate::abi::architecture(row.abi)));
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_filter_nothing_is_refused(mut recording in recordings(), policy in any_policy()) {
+        recording.containers.iter_mut().for_each(|container| container.seccomp_json = Some("null".to_owned()));
+        let recommendation = recommend(&all(&recording), &policy).unwrap();
+        prop_assert!(!kinds(&recommendation).contains(&Kind::Refused));
+    }
+
+    #[test]
+    fn another_run_never_takes_a_call_away(a in recordings(), b in recordings(), policy in any_policy()) {
+        prop_assume!(a.header.run != b.header.run);
+        let (a, b) = (all(&a), all(&b));
+        let alone = recommend(&a, &policy).unwrap().profile;
+        let both = recommend(&a.merge(b), &policy).unwrap().profile;
+        prop_assert!(alone.allowed().is_subset(&both.allowed()));
+        prop_assert!(alone.architectures.is_subset(&both.architectures));
+    }
+
+    #[test]
+    fn the_same_recording_gives_the_same_bytes(recording in recordings(), policy in any_policy()) {
+        let mut shuffled = recording.clone();
+        shuffled.calls.reverse();
+        shuffled.containers.reverse();
+        shuffled.programs.reverse();
+        let (one, other) = (recommend(&all(&recording), &policy).unwrap(), recommend(&all(&shuffled), &policy).unwrap());
+        prop_assert_eq!(&one, &other);
+        prop_assert_eq!(render(&one, &policy), render(&other, &policy));
+    }
+
+    #[test]
+    fn set_up_alone_gives_no_rule(mut recording in recordings(), policy in any_policy()) {
+        recording.calls.iter_mut().for_each(|row| row.phase = Phase::Setup);
+        recording.errnos.iter_mut().for_each(|row| row.phase = Phase::Setup);
+        let recommendation = recommend(&all(&recording), &policy).unwrap();
+        let reasons = recommendation.profile.rules.iter().flat_map(|rule| &rule.reasons);
+        prop_assert_eq!(reasons.filter(|reason| matches!(reason, Reason::Observed { .. })).count(), 0);
+        for name in ["mount", "pivot_root", "setns", "unshare", "clone3"] {
+            prop_assert!(!allows(&recommendation, name), "{}", name);
+        }
+    }
+}
+
+#[test]
+fn a_rule_says_who_made_the_call_and_how_often() {
+    let run = Run::new("r").made("accept4", 3).window(2).failed("accept4", 11, 4);
+    let recommendation = judge(&run);
+    let rules: Vec<_> = recommendation.profile.rules_of("accept4").collect();
+    let expected = Reason::Observed {
+        program: "/usr/sbin/nginx".to_owned(),
+        origin: Origin::Init,
+        phase: Phase::Workload,
+        abi: Abi::X86_64,
+        count: 7,
+    };
+    assert_eq!((rules.len(), rules[0].action), (1, Action::Allow));
+    assert_eq!(rules[0].reasons, BTreeSet::from([expected]));
+}
+
+#[test]
+fn set_up_is_left_out_and_its_calls_stay_out() {
+    let run = Run::new("r").made("read", 1).phase(Origin::Init, Phase::Setup);
+    let recommendation = judge(&run.made("mount", 1).made("pivot_root", 1).made("unshare", 1).made("setns", 1));
+    for name in ["mount", "pivot_root", "unshare", "setns"] {
+        assert!(!allows(&recommendation, name), "{name}");
+    }
+}
+
+#[test]
+fn exec_is_left_out_on_request() {
+    let run = Run::new("r").made("read", 1).phase(Origin::Exec, Phase::Workload).made("swapon", 1);
+    assert!(allows(&judge(&run), "swapon"));
+    let mut policy = Policy::default();
+    policy.origins.remove(&Origin::Exec);
+    let without = recommend(&all(&run.recording), &policy).unwrap();
+    assert!(!allows(&without, "swapon"));
+    let reasons = without.profile.rules.iter().flat_map(|rule| &rule.reasons);
+    let exec = |reason: &&Reason| matches!(reason, Reason::Runtime { baseline } if baseline.contains("exec"));
+    assert_eq!(reasons.filter(exec).count(), 0);
+}
+
+#[test]
+fn the_runtimes_needs_come_from_its_baseline_unless_they_were_recorded() {
+    let needs = known::runtime_baseline(Some("runc"), Some(false), Origin::Init);
+    let always: Vec<_> = needs.iter().filter(|call| call.need == Need::Always).map(|call| call.name).collect();
+    let unseen = judge(&Run::new("r").made("read", 1));
+    assert!(always.iter().all(|name| allows(&unseen, name)) && always.contains(&"capset"));
+
+    let run = Run::new("r").phase(Origin::Init, Phase::Runtime).made("execve", 1);
+    let run = run.phase(Origin::Exec, Phase::Runtime).made("execve", 1);
+    let seen = judge(&run);
+    assert!(!allows(&seen, "capset"), "it was recorded and not made");
+    assert!(observed(&seen, "execve"));
+    for call in needs.iter().filter(|call| call.need == Need::Sometimes) {
+        assert!(allows(&seen, call.name), "{} depends on timing", call.name);
+    }
+}
+
+#[test]
+fn an_unknown_runtime_gets_the_union_and_says_so() {
+    let known = judge(&Run::new("r").made("read", 1));
+    assert!(!kinds(&known).contains(&Kind::BaselineUnion));
+    assert!(!allows(&known, "setresuid"), "crun's need is not runc's");
+    let unknown = judge(&Run::new("r").made("read", 1).that(|container| container.runtime = Some("ctrec".to_owned())));
+    assert!(kinds(&unknown).contains(&Kind::BaselineUnion));
+    assert!(allows(&unknown, "setresuid") && allows(&unknown, "capset"));
+}
+
+#[test]
+fn clone_may_not_make_namespaces_unless_the_workload_did() {
+    let masked = Condition { index: 0, value: 0x7E02_0000, value_two: 0, operator: Operator::MaskedEqual };
+    let conditions =
+        |run: &Run| judge(run).profile.rules_of("clone").map(|rule| rule.conditions.clone()).collect::<Vec<_>>();
+    let run = Run::new("r").made("clone", 4);
+    assert_eq!(conditions(&run), [vec![masked]]);
+    assert_eq!(conditions(&run.clone().phase(Origin::Init, Phase::Setup).clone_flags(0x1000_0000)), [vec![masked]]);
+
+    let sandbox = run.clone_flags(0x1002_0000);
+    assert_eq!(conditions(&sandbox), [vec![]]);
+    let finding = judge(&sandbox).findings.into_iter().find(|f| f.kind == Kind::NamespaceFlags).unwrap();
+    assert_eq!(finding.severity, Severity::Risk);
+    assert!(finding.text.contains("CLONE_NEWNS, CLONE_NEWUSER"), "{}", finding.text);
+}
+
+#[test]
+fn namespace_flags_that_a_filter_refused_stay_refused() {
+    let filter = r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+        {"names": ["clone"], "action": "SCMP_ACT_ALLOW",
+         "args": [{"index": 0, "value": 2114060288, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]}]}"#;
+    let recommendation = judge(&Run::new("r").filter(filter).made("clone", 4).clone_flags(0x1000_0000));
+    assert!(recommendation.profile.rules_of("clone").all(|rule| !rule.conditions.is_empty()));
+    let finding = recommendation.findings.iter().find(|finding| finding.kind == Kind::NamespaceFlags).unwrap();
+    assert_eq!(finding.severity, Severity::Note);
+}
+
+#[test]
+fn clone3_is_there_only_when_seen() {
+    assert!(!allows(&judge(&Run::new("r").made("clone", 1)), "clone3"));
+    let seen = judge(&Run::new("r").made("clone3", 1));
+    assert!(allows(&seen, "clone3") && kinds(&seen).contains(&Kind::Clone3));
+}
+
+#[test]
+fn docker_says_enosys_for_new_calls_and_eperm_for_the_rest() {
+    let recommendation = judge(&Run::new("r").made("openat2", 1));
+    let profile = &recommendation.profile;
+    assert_eq!(profile.default_action, Action::Errno(1));
+    let action = |name| profile.rules_of(name).map(|rule| rule.action).collect::<Vec<_>>();
+    assert_eq!(action("openat2"), [Action::Allow]);
+    assert_eq!(action("clone3"), [Action::Errno(38)]);
+    assert_eq!(action("pidfd_send_signal"), [Action::Errno(38)], "424, the first");
+    assert_eq!(action("file_setattr"), [Action::Errno(38)]);
+    assert_eq!(action("mount"), []);
+}
+
+#[test]
+fn oci_says_enosys_by_default_and_eperm_for_the_dangerous() {
+    let run = Run::new("r").made("mount", 1);
+    let policy = Policy { dialect: Dialect::Oci, ..Policy::default() };
+    let recommendation = recommend(&all(&run.recording), &policy).unwrap();
+    let action = |name| recommendation.profile.rules_of(name).map(|rule| rule.action).collect::<Vec<_>>();
+    assert_eq!(recommendation.profile.default_action, Action::Errno(38));
+    assert_eq!(action("pivot_root"), [Action::Errno(1)]);
+    assert_eq!(action("mount"), [Action::Allow], "the workload made it");
+    assert_eq!(action("clone3"), []);
+}
+
+#[test]
+fn architectures_are_those_that_were_used() {
+    assert_eq!(judge(&Run::new("r").made("read", 1)).profile.architectures, BTreeSet::from([Architecture::X86_64]));
+    let mixed = judge(&Run::new("r").made("read", 1).abi(Abi::I386).made("socketcall", 2));
+    assert_eq!(mixed.profile.architectures, BTreeSet::from([Architecture::X86_64, Architecture::X86]));
+    assert!(allows(&mixed, "socketcall"));
+    let mut arm = Run::new("r");
+    arm.recording.header.arch = "aarch64".to_owned();
+    let arm = judge(&arm.abi(Abi::Aarch64).made("openat", 1));
+    assert_eq!(arm.profile.architectures, BTreeSet::from([Architecture::Aarch64]));
+    assert!(!allows(&arm, "arch_prctl"), "a call that Arm has not");
+}
+
+#[test]
+fn a_number_is_named_by_its_own_abi() {
+    let recommendation = judge(&Run::new("r").abi(Abi::I386).number(20, 1));
+    assert!(observed(&recommendation, "getpid"));
+    assert!(!observed(&recommendation, "writev"));
+}
+
+#[test]
+fn what_the_filter_turned_away_is_left_out_and_found() {
+    let run = Run::new("r").filter(&allowing(&["read"])).made("read", 1).failed("read", 1, 3).failed("mount", 1, 2);
+    let recommendation = judge(&run);
+    assert!(allows(&recommendation, "read"), "the filter lets it through: the kernel said EPERM");
+    assert!(!allows(&recommendation, "mount"));
+    let finding = recommendation.findings.iter().find(|finding| finding.kind == Kind::Refused).unwrap();
+    assert_eq!(finding.evidence, ["mount: 2 times, EPERM, by /usr/sbin/nginx"]);
+
+    let include = Policy { include: BTreeSet::from(["mount".to_owned()]), ..Policy::default() };
+    let included = recommend(&all(&run.recording), &include).unwrap();
+    assert!(included.profile.rules_of("mount").all(|rule| rule.reasons.contains(&Reason::Included)));
+    assert!(allows(&included, "mount"));
+}
+
+#[test]
+fn another_errno_or_a_success_is_not_a_refusal() {
+    let filter = allowing(&["read", "execve"]);
+    let other = judge(&Run::new("r").filter(&filter).failed("swapon", 22, 2));
+    assert!(allows(&other, "swapon"), "EINVAL is the kernel's");
+    let waiting = judge(&Run::new("r").filter(&filter).failed("swapon", 1, 1).interrupted("swapon", 1));
+    assert!(allows(&waiting, "swapon"), "it was in the kernel when it was torn down");
+    let elsewhere = Run::new("r").filter(&filter).failed("swapon", 1, 1).container(2, "web").program("/bin/x");
+    assert!(allows(&judge(&elsewhere.made("swapon", 1)), "swapon"), "one container made it");
+}
+
+#[test]
+fn runc_answers_enosys_for_calls_newer_than_any_that_is_listed() {
+    let filter = allowing(&["read", "rseq"]);
+    let runc = Run::new("r").filter(&filter).failed("clone3", 38, 1);
+    assert!(!allows(&judge(&runc), "clone3"));
+    let crun = runc.that(|container| container.runtime = Some("crun".to_owned()));
+    assert!(allows(&judge(&crun), "clone3"), "there it was the kernel");
+    let older = Run::new("r").filter(&filter).failed("sync", 38, 1);
+    assert!(allows(&judge(&older), "sync"), "162 is older than rseq");
+}
+
+#[test]
+fn a_killed_call_looks_like_a_success_and_is_refused() {
+    let filter = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_KILL"},
+        {"names": ["swapoff"], "action": "SCMP_ACT_TRAP"}]}"#;
+    let recommendation = judge(&Run::new("r").filter(filter).made("swapon", 1).made("swapoff", 1).made("sync", 1));
+    assert!(
+        !allows(&recommendation, "swapon") && !allows(&recommendation, "swapoff") && allows(&recommendation, "sync")
+    );
+    let compat = judge(&Run::new("r").filter(filter).abi(Abi::I386).made("getpid", 1));
+    assert!(kinds(&compat).contains(&Kind::Refused), "a filter kills what it does not cover");
+}
+
+#[test]
+fn what_arguments_decide_stays_in_and_is_said() {
+    let filter = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}]}"#;
+    let recommendation = judge(&Run::new("r").filter(filter).failed("socket", 1, 1));
+    assert!(allows(&recommendation, "socket"));
+    assert!(kinds(&recommendation).contains(&Kind::RefusedOrFailed));
+}
+
+#[test]
+fn an_unknown_filter_refuses_nothing_and_is_said() {
+    let run = Run::new("r").failed("mount", 1, 1).that(|container| container.seccomp_json = None);
+    let recommendation = judge(&run);
+    assert!(allows(&recommendation, "mount"));
+    assert!(kinds(&recommendation).contains(&Kind::FilterUnknown));
+    let broken = judge(&Run::new("r").filter("[1]").failed("mount", 1, 1));
+    assert!(kinds(&broken).contains(&Kind::FilterUnknown) && allows(&broken, "mount"));
+}
+
+#[test]
+fn losses_make_a_recommendation_incomplete_and_come_first() {
+    let run = Run::new("r").made("read", 1).loss(LossKind::SlotsFull, 3, "slots").loss(LossKind::SlotsFull, 2, "slots");
+    let recommendation = judge(&run);
+    let finding = recommendation.findings.iter().find(|finding| finding.kind == Kind::Loss).unwrap();
+    assert_eq!(finding.severity, Severity::Incomplete);
+    assert!(finding.text.starts_with("incomplete: ") && finding.text.ends_with("(5)"), "{}", finding.text);
+    assert_eq!(finding.evidence, ["slots: 5"]);
+    assert_eq!(recommendation.findings[0].severity, Severity::Incomplete);
+}
+
+#[test]
+fn findings_tell_what_a_recording_is_worth() {
+    let short = judge(&Run::new("r").made("read", 1));
+    assert!(kinds(&short).contains(&Kind::TooShort));
+    let mut long = Run::new("r").made("read", 1);
+    for window in 2..=8 {
+        long = long.window(window);
+    }
+    assert_eq!(kinds(&judge(&long)), BTreeSet::from([Kind::OneRun]));
+    let running = judge(&long.clone().that(|container| container.already_running = true));
+    assert!(kinds(&running).contains(&Kind::AlreadyRunning));
+    let nothing = judge(&Run::new("r"));
+    assert!(kinds(&nothing).contains(&Kind::NothingSeen));
+    let mut open = long;
+    open.recording.header.ended_ns = None;
+    assert!(kinds(&judge(&open)).contains(&Kind::StillRecording));
+}
+
+#[test]
+fn risky_and_nameless_calls_are_found() {
+    let run = Run::new("r").made("io_uring_enter", 1).number(9999, 1).made("mseal", 1);
+    let recommendation = judge(&run);
+    let found = kinds(&recommendation);
+    assert!(found.is_superset(&BTreeSet::from([Kind::IoUring, Kind::UnknownNumber, Kind::NewName])));
+    let unknown = recommendation.findings.iter().find(|finding| finding.kind == Kind::UnknownNumber).unwrap();
+    assert_eq!(unknown.evidence, ["x86_64:9999"]);
+    assert!(recommendation.findings.iter().all(|finding| !finding.advice.is_empty()));
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let policy = Policy { include: BTreeSet::from(["opnat".to_owned()]), ..Policy::default() };
+    let error = recommend(&all(&Run::new("r").recording), &policy).unwrap_err();
+    assert!(matches!(&error, RecommendError::UnknownName { near, .. } if near.contains(&"openat")), "{error}");
+    let mut run = Run::new("r");
+    run.recording.header.arch = "riscv64".to_owned();
+    let error = recommend(&all(&run.recording), &Policy::default()).unwrap_err();
+    assert!(error.to_string().contains("riscv64"));
+    assert!(matches!(recommend(&Behaviour::default(), &Policy::default()), Err(RecommendError::NothingRecorded)));
+}

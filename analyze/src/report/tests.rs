@@ -1,0 +1,146 @@
+use ctrec_recording::{LossKind, Origin, Phase, Recording};
+use proptest::prelude::*;
+
+use super::{Report, summary};
+use crate::behaviour::Behaviour;
+use crate::policy::{Dialect, Policy};
+use crate::recommend::recommend;
+use crate::testing::{Run, allowing, recordings};
+
+const HOSTILE: &str = "/bin/\u{1b}]0;owned\u{7}x\n| </td><script>alert(1)</script> `rm` [a](http://b) \u{202e}*";
+
+fn behaviour(recording: &Recording) -> Behaviour {
+    Behaviour::of(recording, 1).unwrap()
+}
+
+fn report(run: &Run) -> Report {
+    Report::of(&[behaviour(&run.recording)], &Policy::default()).unwrap()
+}
+
+/// nginx as Docker runs it, with a bit of everything.
+fn sample() -> Run {
+    let run = Run::new("r").filter(&allowing(&["read", "accept4", "capset", "execve", "clone"]));
+    let run = run.phase(Origin::Init, Phase::Setup).made("mount", 1).phase(Origin::Init, Phase::Runtime);
+    let run = run.made("capset", 1).made("execve", 1).phase(Origin::Init, Phase::Workload);
+    let run = run.made("read", 3).failed("accept4", 11, 2).failed("mount", 1, 1).interrupted("read", 1).number(9999, 1);
+    run.started_by(1).loss(LossKind::RingFull, 3, "events")
+}
+
+#[test]
+fn text_shows_every_call_with_its_evidence() {
+    let text = report(&sample()).text().unwrap();
+    for expected in [
+        "Recorded 10s in 1 run, 1 window, 2026-09-21T14:13:20Z to 2026-09-21T14:13:30Z",
+        "x86_64:9999",
+        "EAGAIN 2",
+        "init workload          4  /usr/sbin/nginx",
+        "left out: refused",
+        "ring_full",
+        "incomplete: the ring buffer was full",
+        "docker, runc, image nginx, filter in force",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    assert!(text.lines().filter(|line| !line.starts_with("  ")).all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn what_the_default_refuses_comes_first() {
+    let report = report(&sample());
+    let order: Vec<&str> = report.containers[0].calls.iter().map(|call| call.name.as_str()).collect();
+    assert_eq!(order, ["x86_64:9999", "mount", "accept4", "capset", "execve", "read"]);
+    let profile: Vec<&str> = report.containers[0].calls.iter().map(|call| call.profile).collect();
+    assert_eq!(profile, ["no name", "left out: refused", "allowed", "allowed", "allowed", "allowed"]);
+}
+
+#[test]
+fn markdown_has_a_row_for_each_source_of_a_call() {
+    let markdown = report(&sample()).markdown().unwrap();
+    let table = |title: &str| -> Vec<&str> {
+        let section = markdown.split(title).nth(1).unwrap().split("\n## ").next().unwrap();
+        section.lines().filter(|line| line.starts_with('|')).collect()
+    };
+    let calls = table("## Calls");
+    assert_eq!(calls.len(), 2 + 7, "mount has two phases\n{markdown}");
+    let columns = |row: &str| row.matches(" |").count();
+    assert!(calls.iter().skip(2).all(|row| columns(row) == columns(calls[0])), "{calls:#?}");
+    assert!(
+        calls.iter().any(|row| row.contains("| `accept4` | `x86_64` | init | workload | `/usr/sbin/nginx` | 2 | 2 |"))
+    );
+    assert_eq!(table("## Losses").len(), 3);
+}
+
+#[test]
+fn json_carries_what_the_other_forms_show() {
+    let report = report(&sample());
+    let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+    let container = &json["containers"][0];
+    assert_eq!(container["calls"].as_array().unwrap().len(), 6);
+    let accept = container["calls"].as_array().unwrap().iter().find(|call| call["name"] == "accept4").unwrap();
+    assert_eq!(accept["count"]["errnos"], serde_json::json!([{"name": "EAGAIN", "count": 2}]));
+    assert_eq!(accept["engine_default"], "allowed");
+    assert_eq!(accept["sources"][0]["phase"], "workload");
+    assert_eq!(container["losses"][0]["kind"], "ring_full");
+    assert_eq!(container["recorded_ns"], 10_000_000_000_u64);
+}
+
+#[test]
+fn hostile_text_is_harmless_in_every_form() {
+    let run = Run::new("r").program(HOSTILE).made("read", 1).made("clone3", 1).started_by(2).loss(
+        LossKind::RingFull,
+        1,
+        HOSTILE,
+    );
+    let run = run.that(|container| {
+        container.name = HOSTILE.to_owned();
+        container.image = Some(HOSTILE.to_owned());
+        container.already_running = true;
+        container.entrypoint_json = Some(serde_json::json!([HOSTILE, "x".repeat(4096)]).to_string());
+    });
+    let report = report(&run);
+    let text = report.text().unwrap();
+    let behaviour = behaviour(&run.recording);
+    let recommendation = recommend(&behaviour, &Policy::default()).unwrap();
+    let screen = summary(&behaviour, &recommendation, &Policy::default()).unwrap();
+    let markdown = report.markdown().unwrap();
+    for form in [&text, &screen, &markdown] {
+        assert!(form.chars().all(|c| c == '\n' || !c.is_control()), "{form:?}");
+        assert!(!form.contains('\u{202e}') && form.lines().all(|line| line.chars().count() < 3000));
+    }
+    assert!(screen.contains("docker run --security-opt seccomp=seccomp.json IMAGE"), "{screen}");
+    let outside: String = markdown.split('`').step_by(2).collect();
+    assert!(!outside.contains("<script>") && !outside.contains("](http"), "{outside}");
+    assert!(markdown.lines().all(|line| line.matches('`').count() % 2 == 0), "every code span ends on its line");
+}
+
+#[test]
+fn the_screen_says_how_to_apply_the_profile() {
+    let behaviour = behaviour(&sample().recording);
+    for (dialect, line) in [
+        (Dialect::Docker, "docker run --security-opt seccomp=seccomp.json nginx"),
+        (Dialect::Oci, "jq '.linux.seccomp = input' config.json seccomp.json"),
+    ] {
+        let policy = Policy { dialect, ..Policy::default() };
+        let recommendation = recommend(&behaviour, &policy).unwrap();
+        let screen = summary(&behaviour, &recommendation, &policy).unwrap();
+        assert!(screen.contains(line), "{screen}");
+        assert!(screen.contains("docker's default allows") && screen.contains("LOSSES"), "{screen}");
+        assert!(screen.contains("mount: 1 times, EPERM, by /usr/sbin/nginx"), "{screen}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_recording_can_be_reported_and_always_in_the_same_bytes(recording in recordings()) {
+        let behaviour = Behaviour::of_all(&recording, &[1, 2].into()).unwrap();
+        let mut shuffled = recording;
+        shuffled.calls.reverse();
+        shuffled.programs.reverse();
+        let same = Behaviour::of_all(&shuffled, &[1, 2].into()).unwrap();
+        let (one, other) = (Report::of(&[behaviour], &Policy::default()).unwrap(), Report::of(&[same], &Policy::default()).unwrap());
+        prop_assert_eq!(one.text().unwrap(), other.text().unwrap());
+        prop_assert_eq!(one.markdown().unwrap(), other.markdown().unwrap());
+        prop_assert_eq!(one.json().unwrap(), other.json().unwrap());
+    }
+}

@@ -1,0 +1,130 @@
+use ctrec_recording::Recording;
+
+use super::{Pattern, SelectError, Selection, short_id};
+use crate::testing::Run;
+
+/// Run `a` has web of nginx:1.25 and db of postgres, run `b` another web, and a container of plain runc.
+fn recordings() -> Vec<Recording> {
+    let a = Run::new("a").that(|c| {
+        c.image = Some("nginx:1.25".to_owned());
+        c.labels_json = r#"{"tier": "front", "team": "x"}"#.to_owned();
+        c.id = format!("abcd{:060}", 1);
+    });
+    let a = a.made("read", 1).container(2, "db").program("/bin/db").made("write", 1).that(|c| {
+        c.image = Some("docker.io/library/postgres:16".to_owned());
+        c.pod = Some("prod/db-0".to_owned());
+        c.id = format!("beef{:060}", 1);
+    });
+    let b = Run::new("b").made("close", 1).that(|c| {
+        c.image = Some("nginx:1.25".to_owned());
+        c.name = "web-2".to_owned();
+        c.id = format!("abce{:060}", 2);
+    });
+    let b = b.container(2, "plain").program("/bin/sh").that(|c| {
+        c.image = None;
+        c.id = "plain".to_owned();
+    });
+    vec![a.recording, b.recording]
+}
+
+fn names(pattern: &str) -> Result<Vec<String>, SelectError> {
+    let recordings = recordings();
+    let selection = pattern.parse::<Pattern>()?.select(&recordings)?;
+    let behaviour = selection.behaviour(&recordings)?;
+    Ok(behaviour.containers().values().map(|facts| facts.name.clone()).collect())
+}
+
+#[test]
+fn containers_are_chosen_by_what_people_know_of_them() {
+    for (pattern, expected) in [
+        ("web", vec!["web"]),
+        ("web*", vec!["web", "web-2"]),
+        ("d?", vec!["db"]),
+        ("abcd", vec!["web"]),
+        ("beef0000", vec!["db"]),
+        ("image=nginx", vec!["web", "web-2"]),
+        ("image=nginx:1.25", vec!["web", "web-2"]),
+        ("image=postgres", vec!["db"]),
+        ("image=*gres:16", vec!["db"]),
+        ("label=tier=front", vec!["web"]),
+        ("label=tier", vec!["web"]),
+        ("pod=prod/db-*", vec!["db"]),
+        ("plain", vec!["plain"]),
+    ] {
+        assert_eq!(names(pattern).unwrap(), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn what_matches_nothing_lists_what_there_is() {
+    for pattern in ["abc", "nothing", "image=nginx:1.26", "label=tier=back", "pod=db-0", "WEB"] {
+        let error = names(pattern).unwrap_err();
+        assert!(matches!(error, SelectError::NoMatch { .. }), "{pattern}: {error}");
+        let listed =
+            "\n  db  beef00000000  docker.io/library/postgres:16\n  plain  plain\n  web  abcd00000000  nginx:1.25";
+        assert!(error.to_string().contains(listed), "{error}");
+    }
+}
+
+#[test]
+fn an_equal_name_wins_over_an_id_and_a_glob() {
+    let run = Run::new("r").container(2, "abcd").program("/x").that(|c| c.image = Some("other".to_owned()));
+    let mut recordings = recordings();
+    recordings.push(run.recording);
+    let selection = "abcd".parse::<Pattern>().unwrap().select(&recordings).unwrap();
+    let behaviour = selection.behaviour(&recordings).unwrap();
+    assert_eq!(behaviour.containers().values().map(|facts| facts.name.as_str()).collect::<Vec<_>>(), ["abcd"]);
+}
+
+#[test]
+fn replicas_are_folded_and_different_images_refused() {
+    let recordings = recordings();
+    let folded = "image=nginx".parse::<Pattern>().unwrap().select(&recordings).unwrap().behaviour(&recordings).unwrap();
+    let calls: Vec<String> = folded.calls().keys().map(|call| call.label()).collect();
+    assert_eq!((calls, folded.runs().len()), (vec!["read".to_owned(), "close".to_owned()], 2));
+    let error = names("*").unwrap_err();
+    assert!(matches!(&error, SelectError::DifferentImages { matching, .. } if matching.len() == 4), "{error}");
+}
+
+#[test]
+fn without_images_one_name_or_one_entrypoint_will_do() {
+    let plain = |name: &str, entrypoint: &str| {
+        Run::new(name).that(|c| {
+            c.image = None;
+            c.name = name.to_owned();
+            c.entrypoint_json = Some(entrypoint.to_owned());
+        })
+    };
+    let alike = [plain("a1", r#"["x"]"#).recording, plain("a2", r#"["x"]"#).recording];
+    assert!("a*".parse::<Pattern>().unwrap().select(&alike).is_ok());
+    let different = [plain("a1", r#"["x"]"#).recording, plain("a2", r#"["y"]"#).recording];
+    assert!("a*".parse::<Pattern>().unwrap().select(&different).is_err());
+}
+
+#[test]
+fn every_identity_is_reported_once() {
+    let recordings = recordings();
+    let every = Selection::every(&recordings);
+    let mut names: Vec<Vec<String>> = Vec::new();
+    for selection in &every {
+        let behaviour = selection.behaviour(&recordings).unwrap();
+        names.push(behaviour.containers().values().map(|facts| facts.name.clone()).collect());
+    }
+    assert_eq!(names, [vec!["db"], vec!["web", "web-2"], vec!["plain"]]);
+}
+
+#[test]
+fn errors_show_no_control_characters() {
+    let mut recordings = recordings();
+    recordings[0].containers[0].name = "\u{1b}[2J".to_owned();
+    let error = "\u{1b}x".parse::<Pattern>().unwrap().select(&recordings).unwrap_err().to_string();
+    assert!(error.chars().all(|character| character == '\n' || !character.is_control()), "{error:?}");
+    assert!("".parse::<Pattern>().is_err() && "image=".parse::<Pattern>().is_err());
+    assert!(matches!("x".parse::<Pattern>().unwrap().select(&[]), Err(SelectError::NothingRecorded)));
+}
+
+#[test]
+fn ids_are_short_where_they_are_long() {
+    assert_eq!(short_id(&"ab".repeat(32)), "abababababab");
+    assert_eq!(short_id("command-1234567890"), "command-1234567890");
+}
