@@ -12,7 +12,7 @@ use super::samples::{HOSTILE, call, finished, header, read, segment, writer};
 
 /// The whole chain, as the command line prints it.
 fn said(error: &StoreError) -> String {
-    let chain = std::iter::successors(Some(error as &dyn Error), |error| error.source());
+    let chain = std::iter::successors(Some(error as &dyn Error), |error| (*error).source());
     let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert!(!text.contains(char::is_control), "{text:?}");
     text
