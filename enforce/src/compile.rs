@@ -152,7 +152,7 @@ pub fn compile(profile: &Profile, runtime: Runtime, native: Architecture) -> Res
     }
     let mut program = export(&context)?;
     if runtime == Runtime::Runc && stub::wanted(profile.default_action) {
-        let largest = largest_numbers(profile, &architectures);
+        let largest = largest_numbers(profile);
         program.splice(0..0, stub::instructions(&largest));
     }
     let filter = Filter::new(program)?;
@@ -227,11 +227,11 @@ fn add_rule(
     Ok(())
 }
 
-/// The largest call number that any rule names, by architecture; an architecture in which no rule has a number above
-/// 0 has none.
-fn largest_numbers(profile: &Profile, architectures: &BTreeSet<Architecture>) -> BTreeMap<Architecture, u32> {
+/// The largest call number that any rule names, by architecture. An architecture in which no rule has a number above
+/// 0 has none, and neither has one that the profile does not list, be it this machine's.
+fn largest_numbers(profile: &Profile) -> BTreeMap<Architecture, u32> {
     let mut largest = BTreeMap::new();
-    for architecture in architectures {
+    for architecture in &profile.architectures {
         let numbers = profile.rules.iter().filter_map(|rule| number(&rule.name, *architecture));
         if let Some(number) = numbers.max().filter(|number| *number > 0) {
             largest.insert(*architecture, number);

@@ -26,6 +26,7 @@ mod filter;
 mod instruction;
 mod live;
 mod lookup;
+mod restart;
 mod run;
 mod simulate;
 mod status;

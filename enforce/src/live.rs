@@ -4,7 +4,7 @@
 //!
 //! The kernel shows a filter to a tracer of a stopped task only, so the task is stopped for some 0.1 ms. A few calls
 //! that it was blocked in may see that as an interruption (`epoll_wait` returns EINTR), as they do when a shell
-//! suspends it.
+//! suspends it. See `restart` for the one that needs help.
 
 use std::{io, sync::mpsc, thread, time::Duration};
 
@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::{
     filter::{Filter, FilterError},
+    restart,
     status::{SeccompMode, Status, StatusError},
     sys,
 };
@@ -53,11 +54,11 @@ pub enum LiveError {
         pid: i32,
     },
     /// Something else traces the task, and only one can.
-    #[error("process {pid} is traced by process {tracer} already; end that debugger or tracer first")]
+    #[error("process {pid} is traced by thread {tracer} already; end that debugger or tracer first")]
     AlreadyTraced {
         /// The id.
         pid: i32,
-        /// Its tracer.
+        /// Its tracer, by thread.
         tracer: i32,
     },
     /// The kernel does not let us trace the task.
@@ -88,7 +89,7 @@ pub enum LiveError {
     Program {
         /// The id.
         pid: i32,
-        /// Which filter; 0 was installed last.
+        /// Which filter; 0 was installed first.
         index: usize,
         /// What is wrong with it.
         #[source]
@@ -124,11 +125,7 @@ pub fn filters_of(pid: i32) -> Result<Vec<Filter>, LiveError> {
         // That nobody listens any more is no failure: the task is let go all the same.
         .spawn(move || drop(send.send(trace(Pid::from_raw(pid)))))
         .map_err(|source| LiveError::System { pid, step: "start a thread to trace", source })?;
-    let programs = receive.recv_timeout(PATIENCE).map_err(|_| LiveError::DidNotStop { pid })??;
-    let parse = |(index, bytes): (usize, Vec<u8>)| {
-        Filter::from_bytes(&bytes).map_err(|source| LiveError::Program { pid, index, source })
-    };
-    programs.into_iter().enumerate().map(parse).collect()
+    receive.recv_timeout(PATIENCE).map_err(|_| LiveError::DidNotStop { pid })?
 }
 
 fn status(pid: i32) -> Result<Status, LiveError> {
@@ -141,15 +138,19 @@ fn status(pid: i32) -> Result<Status, LiveError> {
 }
 
 /// Stops the task, reads its filters, lets it go.
-fn trace(pid: Pid) -> Result<Vec<Vec<u8>>, LiveError> {
+fn trace(pid: Pid) -> Result<Vec<Filter>, LiveError> {
     ptrace::seize(pid, Options::empty()).map_err(|errno| cannot_seize(pid, errno))?;
     let pending = stop(pid)?;
-    let programs = programs(pid);
-    match ptrace::detach(pid, pending) {
-        // Killed while it was stopped.
-        Ok(()) | Err(Errno::ESRCH) => programs,
-        Err(errno) => Err(system(pid, "let go of", errno)),
+    let filters = filters(pid);
+    let spared = filters.as_deref().map_or(Ok(()), |filters| restart::spare(pid, filters));
+    for result in [spared, ptrace::detach(pid, pending)] {
+        match result {
+            // It may be killed while it is stopped.
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(system(pid, "let go of", errno)),
+        }
     }
+    filters
 }
 
 fn cannot_seize(pid: Pid, errno: Errno) -> LiveError {
@@ -180,12 +181,14 @@ fn stop(pid: Pid) -> Result<Option<Signal>, LiveError> {
     }
 }
 
-fn programs(pid: Pid) -> Result<Vec<Vec<u8>>, LiveError> {
-    let mut programs = Vec::new();
+/// The filters of a stopped, traced task, the one installed last first.
+fn filters(pid: Pid) -> Result<Vec<Filter>, LiveError> {
+    let mut filters = Vec::new();
     loop {
-        match sys::traced_filter(pid, programs.len()) {
-            Ok(bytes) => programs.push(bytes),
-            Err(Errno::ENOENT) => return Ok(programs),
+        let index = filters.len();
+        match sys::traced_filter(pid, index) {
+            Ok(bytes) => filters.push(program(pid, index, &bytes)?),
+            Err(Errno::ENOENT) => break,
             Err(Errno::ESRCH) => return Err(LiveError::NoSuchProcess { pid: pid.as_raw() }),
             Err(Errno::EACCES) => return Err(LiveError::Hidden { pid: pid.as_raw() }),
             // The task has a filter: its status says so. EIO is the answer of kernels before 4.4.
@@ -193,6 +196,13 @@ fn programs(pid: Pid) -> Result<Vec<Vec<u8>>, LiveError> {
             Err(errno) => return Err(system(pid, "read the filters of", errno)),
         }
     }
+    // The kernel counts from the one installed first.
+    filters.reverse();
+    Ok(filters)
+}
+
+fn program(pid: Pid, index: usize, bytes: &[u8]) -> Result<Filter, LiveError> {
+    Filter::from_bytes(bytes).map_err(|source| LiveError::Program { pid: pid.as_raw(), index, source })
 }
 
 fn system(pid: Pid, step: &'static str, errno: Errno) -> LiveError {

@@ -29,7 +29,7 @@ pub struct Status {
     pub filters: Option<u32>,
     /// Whether execve can no longer give privileges.
     pub no_new_privs: bool,
-    /// Process that traces it, if any.
+    /// Thread that traces it, if any.
     pub tracer: Option<i32>,
     /// Whether it has ended and waits to be reaped.
     pub ended: bool,

@@ -71,7 +71,7 @@ impl Program {
     }
 }
 
-/// The `index`-th filter of a task that the calling thread traces and has stopped; 0 is the one installed last.
+/// The `index`-th filter of a task that the calling thread traces and has stopped; 0 is the one installed first.
 pub(crate) fn traced_filter(pid: Pid, index: usize) -> Result<Vec<u8>, Errno> {
     let count = get_filter(pid, index, ptr::null_mut())?;
     let mut bytes = vec![0_u8; count * Instruction::BYTES];

@@ -1,0 +1,110 @@
+//! Signals on their way to a command, and one confinement inside another.
+//!
+//! A test with a main of its own: passing on signals is for a process of one thread, which a test harness is not. It
+//! calls itself: `confined under ERRNO COMMAND...` runs the command with `getppid` refused by that errno.
+
+mod machine;
+
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    process::{Child, Command, ExitCode, Stdio},
+};
+
+use ctrec_analyze::profile::{Abi, Action, Profile, Rule};
+use ctrec_enforce::{Decision, Query, RawAction, Runtime, compile, decide, filters_of, native_architecture, run};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    match arguments.first() {
+        Some(first) if first == "under" => under(&arguments[1], &arguments[2..]),
+        _ if machine::has(&[]) => {
+            a_signal_that_a_process_sends_reaches_the_command();
+            a_signal_that_ends_the_command_is_in_the_code();
+            of_two_filters_the_later_comes_first();
+            ExitCode::SUCCESS
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn under(errno: &OsString, command: &[OsString]) -> ExitCode {
+    let errno = errno.to_str().expect("a number").parse().expect("a number");
+    let native = native_architecture().expect("a known machine");
+    let refused = Rule {
+        name: "getppid".to_owned(),
+        action: Action::Errno(errno),
+        conditions: Vec::new(),
+        reasons: BTreeSet::new(),
+    };
+    let profile = Profile {
+        default_action: Action::Allow,
+        architectures: [native].into(),
+        flags: BTreeSet::new(),
+        rules: vec![refused],
+    };
+    let compiled = compile(&profile, Runtime::Crun, native).expect("a plain profile");
+    let code = run(command, Some(&compiled), None, false).expect("the command starts");
+    ExitCode::from(u8::try_from(code).expect("a code of 8 bits"))
+}
+
+/// Starts this program in its other role, and waits for the first line that the command says.
+fn start(arguments: &[&str], script: &str) -> (Child, String, impl BufRead + use<>) {
+    let mut child = Command::new(env::current_exe().expect("this program"))
+        .args(arguments)
+        .args(["sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program starts");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("the command says a line");
+    (child, line.trim().to_owned(), output)
+}
+
+fn send(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).expect("process ids are positive i32");
+    kill(Pid::from_raw(pid), signal).expect("the child is there");
+}
+
+fn a_signal_that_a_process_sends_reaches_the_command() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
+        let script = "trap 'echo caught; exit 9' TERM INT HUP USR1; echo ready; while read line; do :; done";
+        let (mut child, ready, mut output) = start(&["under", "1"], script);
+        assert_eq!(ready, "ready");
+        send(&child, signal);
+        let mut line = String::new();
+        output.read_line(&mut line).expect("the command says a line");
+        assert_eq!(line, "caught\n", "{signal}");
+        assert_eq!(child.wait().expect("the child ends").code(), Some(9), "{signal}");
+    }
+}
+
+fn a_signal_that_ends_the_command_is_in_the_code() {
+    let (mut child, ready, _output) = start(&["under", "1"], "echo ready; read line");
+    assert_eq!(ready, "ready");
+    send(&child, Signal::SIGTERM);
+    assert_eq!(child.wait().expect("the child ends").code(), Some(128 + 15));
+}
+
+fn of_two_filters_the_later_comes_first() {
+    let itself = env::current_exe().expect("this program");
+    let itself = itself.to_str().expect("a plain path");
+    let (mut child, pid, _output) = start(&["under", "11", itself, "under", "12"], "echo $$; read line");
+    let filters = filters_of(pid.parse().expect("a process id")).expect("its filters");
+    let abi = if cfg!(target_arch = "aarch64") { Abi::Aarch64 } else { Abi::X86_64 };
+    let getppid = Query::new(abi, libc::SYS_getppid);
+    let errno = |errno| Decision::Always(RawAction::of(Action::Errno(errno)));
+    let alone: Vec<_> = filters.iter().map(|filter| filter.decide(&getppid)).collect();
+    assert_eq!(alone, [errno(12), errno(11)]);
+    assert_eq!(decide(&filters, &getppid), errno(12));
+    drop(child.stdin.take());
+    assert_eq!(child.wait().expect("the child ends").code(), Some(1));
+}
