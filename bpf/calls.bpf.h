@@ -129,30 +129,30 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	void *inner;
 
 	if (entry >> 32 != tid)
-		return slow_exit(task, regs, result);
+		goto slow;
 	if (!slot)
 		return 0;
 	number = regs->orig_ax;
 	if ((__u32)number >= CTREC_CELLS || is_compat(task) || needs_care(number))
-		return slow_exit(task, regs, result);
+		goto slow;
 	inner = bpf_map_lookup_elem(&cells, &slot);
 	if (!inner)
-		return slow_exit(task, regs, result);
+		goto slow;
 	cpu = bpf_get_smp_processor_id();
 	mine = bpf_map_lookup_elem(inner, &cpu);
 	if (!mine)
-		return slow_exit(task, regs, result);
+		goto slow;
 	cell = &mine->calls[number];
 	if (!failed(result))
 		cell->succeeded++;
-	else if (count_errno(mine, number, -result))
-		cell->failed++;
-	else
-		return slow_exit(task, regs, result);
+	else if (!count_errno(mine, number, -result))
+		goto slow;
 	if (!cell->first_2e20_ns)
 		cell->first_2e20_ns = (bpf_ktime_get_ns() >> 20) + 1;
 	cell->last_jiffies = bpf_jiffies64();
 	return 0;
+slow:
+	return slow_exit(task, regs, result);
 }
 
 #endif

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Counting: losses, and exact counts outside the cells. */
+/*
+ * Counting: losses, and exact counts outside the cells.
+ *
+ * Functions with external linkage, here and elsewhere, are that way for the verifier: it checks such a function once,
+ * and a static one again at every call.
+ */
 #ifndef CTREC_LOSSES_BPF_H
 #define CTREC_LOSSES_BPF_H
 
-static __noinline int lose(__u32 loss, __u32 container)
+__noinline int lose(__u32 loss, __u32 container)
 {
 	struct ctrec_loss_key key = { .loss = loss, .container = container };
 	__u64 *count = bpf_map_lookup_elem(&losses, &key);
@@ -18,7 +23,7 @@ static __noinline int lose(__u32 loss, __u32 container)
 	return 0;
 }
 
-static __noinline int count_sparse(__u32 slot, __u32 container, __s32 number, __u32 outcome)
+__noinline int count_sparse(__u32 slot, __u32 container, __s32 number, __u32 outcome)
 {
 	struct ctrec_sparse_key key = { .slot = slot, .number = number, .outcome = outcome };
 	struct ctrec_count *count;

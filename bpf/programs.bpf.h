@@ -5,23 +5,22 @@
 
 #define NAME_BYTES 256 /* NAME_MAX and the terminating 0 */
 
-static __always_inline struct mount *mount_of(struct vfsmount *mnt)
-{
-	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
-}
 
 /*
  * Writes the path of the task's executable up to the task's root, last component first. No helper does this in a
  * tracepoint: bpf_d_path is for a short list of fentry hooks.
  */
-static __always_inline void read_path(struct task_struct *task, struct file *file, struct ctrec_path *path)
+__noinline int read_path(__u64 file_address, __u64 fs_address)
 {
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
-	struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
-	struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
-	__u32 offset = 0;
+	struct file *file = (void *)file_address;
+	struct fs_struct *fs = (void *)fs_address;
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry), *root = BPF_CORE_READ(fs, root.dentry);
+	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt), *root_mnt = BPF_CORE_READ(fs, root.mnt);
+	__u32 offset = 0, zero = 0;
+	struct ctrec_path *path = bpf_map_lookup_elem(&path_scratch, &zero);
 
+	if (!path)
+		return 0;
 	path->truncated = 0;
 	for (int depth = 0; depth < CTREC_DEPTH; depth++) {
 		struct dentry *parent;
@@ -30,7 +29,7 @@ static __always_inline void read_path(struct task_struct *task, struct file *fil
 		if (dentry == root && mnt == root_mnt)
 			goto done;
 		if (dentry == BPF_CORE_READ(mnt, mnt_root)) {
-			struct mount *mount = mount_of(mnt);
+			struct mount *mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
 			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
 
 			if (above == mount)
@@ -59,6 +58,7 @@ static __always_inline void read_path(struct task_struct *task, struct file *fil
 	path->truncated = 1;
 done:
 	path->length_bytes = offset;
+	return 0;
 }
 
 /* __builtin_memcmp becomes a call for some lengths, and there is nothing to call. */
@@ -126,7 +126,7 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 		path->inode = key.inode;
 		path->device = key.device;
 		path->container = container;
-		read_path(task, file, path);
+		read_path((__u64)file, (__u64)BPF_CORE_READ(task, fs));
 		if (bpf_map_update_elem(&paths, &program, path, BPF_NOEXIST))
 			lose(CTREC_LOSS_PROGRAMS_FULL, container);
 	}

@@ -24,28 +24,33 @@ static __always_inline struct ctrec_event *new_event(__u32 kind, __u32 container
 	return event;
 }
 
-static __noinline __u32 find_slot(struct ctrec_slot_key *key)
+__noinline __u32 find_slot(__u32 container, __u32 program, __u8 origin, __u8 phase, __u8 abi)
 {
+	struct ctrec_slot_key key = {
+		.container = container,
+		.program = program,
+		.origin = origin,
+		.phase = phase,
+		.abi = abi,
+	};
 	struct ctrec_event *event;
 	__u32 *known, slot = 0;
 
-	if (!key)
-		return 0;
-	known = bpf_map_lookup_elem(&slots, key);
+	known = bpf_map_lookup_elem(&slots, &key);
 	if (known)
 		return *known;
 	if (bpf_map_pop_elem(&free_slots, &slot))
 		return 0;
-	if (bpf_map_update_elem(&slots, key, &slot, BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&slots, &key, &slot, BPF_NOEXIST)) {
 		/* Another CPU was quicker, or the map is full. */
 		bpf_map_push_elem(&free_slots, &slot, 0);
-		known = bpf_map_lookup_elem(&slots, key);
+		known = bpf_map_lookup_elem(&slots, &key);
 		return known ? *known : 0;
 	}
-	event = new_event(CTREC_EVENT_SLOT, key->container);
+	event = new_event(CTREC_EVENT_SLOT, container);
 	if (event) {
 		event->slot = slot;
-		event->key = *key;
+		event->key = key;
 		bpf_ringbuf_submit(event, 0);
 	}
 	return slot;
@@ -53,20 +58,11 @@ static __noinline __u32 find_slot(struct ctrec_slot_key *key)
 
 static __always_inline __u32 native_slot(struct ctrec_task *state)
 {
-	struct ctrec_slot_key key = {
-		.container = state->container,
-		.program = state->program,
-		.origin = state->origin,
-		.phase = state->phase,
-		.abi = CTREC_ABI_X86_64,
-	};
-
-	return find_slot(&key);
+	return find_slot(state->container, state->program, state->origin, state->phase, CTREC_ABI_X86_64);
 }
 
 static __noinline __u32 compat_slot(__u32 native, struct ctrec_task *state)
 {
-	struct ctrec_slot_key key = { .abi = CTREC_ABI_I386 };
 	__u32 slot;
 
 	if (!state || !native || native >= CTREC_SLOTS)
@@ -74,11 +70,7 @@ static __noinline __u32 compat_slot(__u32 native, struct ctrec_task *state)
 	slot = compat_slots[native];
 	if (slot)
 		return slot;
-	key.container = state->container;
-	key.program = state->program;
-	key.origin = state->origin;
-	key.phase = state->phase;
-	slot = find_slot(&key);
+	slot = find_slot(state->container, state->program, state->origin, state->phase, CTREC_ABI_I386);
 	compat_slots[native] = slot;
 	return slot;
 }

@@ -23,9 +23,9 @@ static __always_inline struct ctrec_cgroup_key key_of(struct cgroup *cgroup)
  * The container of a thread by its cgroups: the v2 one first, then each v1 controller's. A cgroup below a container's
  * was entered into the map when it was made.
  */
-static __noinline __u32 container_of_cgroups(struct task_struct *task)
+__noinline __u32 container_of_set(__u64 address)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct css_set *set = (void *)address;
 	struct ctrec_cgroup_key key;
 	__u32 *known;
 
@@ -48,6 +48,11 @@ static __noinline __u32 container_of_cgroups(struct task_struct *task)
 			return *known;
 	}
 	return 0;
+}
+
+static __always_inline __u32 container_of_cgroups(struct task_struct *task)
+{
+	return container_of_set((__u64)BPF_CORE_READ(task, cgroups));
 }
 
 static __always_inline void follow(__u32 tid, struct ctrec_task *state)
@@ -147,8 +152,9 @@ static __always_inline bool is_namespace_init(struct task_struct *task)
 }
 
 /* Origin of a thread that was there before it could be followed: by its living ancestors. */
-static __always_inline __u8 origin_by_ancestors(struct task_struct *task, __u32 id)
+__noinline __u32 origin_by_ancestors(__u64 address, __u32 id)
 {
+	struct task_struct *task = (void *)address;
 	struct ctrec_container *container = bpf_map_lookup_elem(&containers, &id);
 	__u32 init = container ? container->init_tid : 0;
 
@@ -190,7 +196,7 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 		find_program(task, id, &executable);
 		out->container = id;
 		out->program = executable.program;
-		out->origin = origin_by_ancestors(task, id);
+		out->origin = origin_by_ancestors((__u64)BPF_CORE_READ(task, group_leader), id);
 		out->phase = executable.runtime ? CTREC_PHASE_SETUP : CTREC_PHASE_WORKLOAD;
 		out->slot = native_slot(out);
 	}

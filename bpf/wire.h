@@ -10,9 +10,9 @@
 
 enum ctrec_limits {
 	/* x86-64 and i386 numbers end at about 470 in Linux 6.18. Other numbers are counted in `sparse`. */
-	CTREC_CELLS = 480,
-	/* Distinct (number, errno) pairs kept beside the cells of one slot and CPU; more go to `sparse`. */
-	CTREC_ERRNOS = 64,
+	CTREC_CELLS = 512,
+	/* (number, errno) pairs kept beside the cells of one slot and CPU, a power of two; more go to `sparse`. */
+	CTREC_ERRNOS = 256,
 	/* Slots alive at once. An index is 4 bytes here; memory for cells is made when a slot appears. */
 	CTREC_SLOTS = 16384,
 	/* Entries of the thread cache, a power of two. A collision costs time, not correctness. */
@@ -49,12 +49,11 @@ enum ctrec_loss {
 
 /* One call number of one slot on one CPU. Only ever grows; user space takes differences modulo 2^32. */
 struct ctrec_cell {
-	__u32 succeeded;
-	__u32 failed; /* includes interrupted */
-	__u32 first_2e20_ns; /* (bpf_ktime_get_ns() >> 20) + 1 at the first call; 0: no call yet */
+	__u32 succeeded; /* calls without an errno; the others are counted by errno alone */
+	__u32 first_2e20_ns; /* (bpf_ktime_get_ns() >> 20) + 1 at the first call, however it ended; 0: none yet */
 	__u32 last_jiffies; /* low half of jiffies at the last call */
 };
-_Static_assert(sizeof(struct ctrec_cell) == 16, "cell");
+_Static_assert(sizeof(struct ctrec_cell) == 12, "cell");
 
 struct ctrec_errno {
 	__u32 key; /* number << 16 | errno; 0 is free */

@@ -1,1 +1,31 @@
-//! stub
+//! Live capture: what real containers do, into a store.
+//!
+//! # Terminology
+//!
+//! - **slot**: where the kernel side counts the calls of one (container, program, origin, phase, abi).
+//! - **cells**: a slot's counters, one block per CPU.
+//! - **join**: a process entering a container's cgroup from outside: its first process, or an exec.
+//! - **followed**: a thread whose container, program, origin and phase the kernel side knows.
+//!
+//! Lives here: everything that needs root or libbpf. Does not: any judgement of what was recorded.
+
+mod cells;
+mod cgroups;
+mod clock;
+mod command;
+mod containers;
+mod counters;
+mod engine;
+mod error;
+mod kernel;
+mod program_info;
+mod session;
+mod skel;
+mod waiting;
+mod wire;
+
+pub use containers::Matcher;
+pub use engine::{Host, LiveContainer, live_containers};
+pub use error::RecordError;
+pub use session::{Options, Outcome, Progress, Target, record};
+pub use wire::WireError;

@@ -1,0 +1,198 @@
+//! The host's cgroup hierarchies: which there are, a cgroup's key in each, and a cgroup of our own for a command.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use ctrec_recording::CgroupLayout;
+
+use crate::wire::CgroupKey;
+
+/// A mounted hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hierarchy {
+    /// 0 is v2; others as in `/proc/self/cgroup`.
+    pub(crate) id: u32,
+    /// Where it is mounted.
+    pub(crate) mount: PathBuf,
+}
+
+/// The hierarchies of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hierarchies(Vec<Hierarchy>);
+
+impl Hierarchies {
+    /// Reads what is mounted, from `/proc/self/mountinfo` and `/proc/self/cgroup` below `proc`.
+    pub(crate) fn read(proc: &Path) -> io::Result<Self> {
+        let mounts = fs::read_to_string(proc.join("self/mountinfo"))?;
+        let membership = fs::read_to_string(proc.join("self/cgroup"))?;
+        Ok(Self::parse(&mounts, &membership))
+    }
+
+    fn parse(mounts: &str, membership: &str) -> Self {
+        let mut found: Vec<Hierarchy> = mounts.lines().filter_map(|line| parse_mount(line, membership)).collect();
+        found.sort_by_key(|hierarchy| hierarchy.id);
+        found.dedup_by_key(|hierarchy| hierarchy.id);
+        Self(found)
+    }
+
+    /// All of them, v2 first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Hierarchy> {
+        self.0.iter()
+    }
+
+    /// How the host mounts them; `None` where none is.
+    pub(crate) fn layout(&self) -> Option<CgroupLayout> {
+        let v2 = self.0.iter().any(|hierarchy| hierarchy.id == 0);
+        let v1 = self.0.iter().any(|hierarchy| hierarchy.id != 0);
+        match (v2, v1) {
+            (true, false) => Some(CgroupLayout::V2),
+            (true, true) => Some(CgroupLayout::Hybrid),
+            (false, true) => Some(CgroupLayout::V1),
+            (false, false) => None,
+        }
+    }
+
+    /// The hierarchy that a command's own cgroup is made in: v2 where there is one.
+    pub(crate) fn own(&self) -> Option<&Hierarchy> {
+        self.0.first()
+    }
+}
+
+/// One line of mountinfo, if it mounts the root of a cgroup hierarchy.
+fn parse_mount(line: &str, membership: &str) -> Option<Hierarchy> {
+    let (left, right) = line.split_once(" - ")?;
+    let left: Vec<&str> = left.split(' ').collect();
+    let right: Vec<&str> = right.split(' ').collect();
+    let (root, mount) = (left.get(3)?, PathBuf::from(unescape(left.get(4)?)));
+    if *root != "/" {
+        return None; /* a part of a hierarchy, mounted for a container */
+    }
+    match *right.first()? {
+        "cgroup2" => Some(Hierarchy { id: 0, mount }),
+        "cgroup" => {
+            let options: Vec<&str> = right.get(2)?.split(',').collect();
+            let id = membership.lines().find_map(|line| {
+                let mut parts = line.splitn(3, ':');
+                let (id, names) = (parts.next()?, parts.next()?);
+                names.split(',').any(|name| !name.is_empty() && options.contains(&name)).then(|| id.parse().ok())?
+            })?;
+            Some(Hierarchy { id, mount })
+        }
+        _ => None,
+    }
+}
+
+/// mountinfo writes space, tab, newline and backslash as octal.
+fn unescape(text: &str) -> String {
+    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+}
+
+/// The kernel's key of a cgroup: the inode of its folder is the id of its kernfs node.
+pub(crate) fn key_of(folder: &Path, hierarchy: u32) -> io::Result<CgroupKey> {
+    Ok(CgroupKey { id: fs::metadata(folder)?.ino(), hierarchy, ..CgroupKey::default() })
+}
+
+/// A cgroup that exists as long as this value.
+#[derive(Debug)]
+pub(crate) struct OwnCgroup {
+    folder: PathBuf,
+    hierarchy: u32,
+}
+
+impl OwnCgroup {
+    /// Makes `ctrec-<run>` below the hierarchy's root.
+    pub(crate) fn create(hierarchy: &Hierarchy, run: &str) -> io::Result<Self> {
+        let folder = hierarchy.mount.join(format!("ctrec-{run}"));
+        fs::create_dir(&folder)?;
+        Ok(Self { folder, hierarchy: hierarchy.id })
+    }
+
+    /// Path inside the hierarchy.
+    pub(crate) fn path(&self) -> String {
+        format!("/{}", self.folder.file_name().unwrap_or_default().to_string_lossy())
+    }
+
+    /// The file that a process writes 0 to, to enter.
+    pub(crate) fn entrance(&self) -> io::Result<fs::File> {
+        fs::OpenOptions::new().write(true).open(self.folder.join("cgroup.procs"))
+    }
+
+    /// The kernel's key.
+    pub(crate) fn key(&self) -> io::Result<CgroupKey> {
+        key_of(&self.folder, self.hierarchy)
+    }
+
+    /// Processes in it and in the cgroups below it.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        processes_below(&self.folder)
+    }
+}
+
+fn processes_below(folder: &Path) -> Vec<u32> {
+    let mut found: Vec<u32> = fs::read_to_string(folder.join("cgroup.procs"))
+        .map(|text| text.lines().filter_map(|line| line.parse().ok()).collect())
+        .unwrap_or_default();
+    for below in subfolders(folder) {
+        found.extend(processes_below(&below));
+    }
+    found
+}
+
+/// Cgroups right below one.
+pub(crate) fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+impl Drop for OwnCgroup {
+    /// A cgroup with processes left in it stays: they were started on purpose, and the kernel refuses to remove it.
+    fn drop(&mut self) {
+        fn remove(folder: &Path) -> io::Result<()> {
+            subfolders(folder).iter().try_for_each(|below| remove(below))?;
+            fs::remove_dir(folder)
+        }
+        drop(remove(&self.folder));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "\
+30 23 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+32 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+33 30 0:29 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd
+34 30 0:28 /docker/x /mnt/part rw - cgroup cgroup rw,cpu,cpuacct
+";
+    const MEMBERSHIP: &str = "3:name=systemd:/a\n2:cpu,cpuacct:/\n0::/\n";
+
+    #[test]
+    fn a_hybrid_host_has_v2_first_and_each_v1_hierarchy_once() {
+        let found = Hierarchies::parse(HYBRID, MEMBERSHIP);
+        let ids: Vec<_> = found.iter().map(|hierarchy| hierarchy.id).collect();
+        assert_eq!(ids, [0, 2, 3]);
+        assert_eq!(found.layout(), Some(CgroupLayout::Hybrid));
+        assert_eq!(found.own().unwrap().mount, Path::new("/sys/fs/cgroup/unified"));
+    }
+
+    #[test]
+    fn a_v1_host_uses_a_v1_hierarchy_for_its_own_cgroup() {
+        let found = Hierarchies::parse(&HYBRID.replace("cgroup2", "other"), MEMBERSHIP);
+        assert_eq!(found.layout(), Some(CgroupLayout::V1));
+        assert_eq!(found.own().unwrap().id, 2);
+    }
+
+    #[test]
+    fn nothing_mounted_is_no_layout() {
+        assert_eq!(Hierarchies::parse("", "").layout(), None);
+        assert_eq!(Hierarchies::parse("nonsense\n - \n", "::\n").layout(), None);
+    }
+}

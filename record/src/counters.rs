@@ -1,0 +1,409 @@
+//! From the kernel's counters, which only grow, to what happened in a window.
+//!
+//! Lives here: differences, and the rows made of them. Does not: reading maps (see `kernel`), writing (see the store).
+
+use std::collections::{BTreeMap, HashMap};
+
+use ctrec_recording::{Abi, Argument, Call, Errno, Loss, LossKind, Origin, Phase, Segment, Start, Window};
+
+use crate::cells::{self, CellsView};
+use crate::clock::{Clock, Moment};
+use crate::error::RecordError;
+use crate::kernel::Kernel;
+use crate::wire::{self, SUCCEEDED, WireError};
+
+/// -512 to -516 never reach a program: the call was torn down by a signal or an exit, and is often made again.
+const INTERRUPTED: std::ops::RangeInclusive<u32> = 512..=516;
+/// Outcomes from here on are not errnos.
+const FIRST_NO_ERRNO: u32 = 4096;
+
+/// What a count belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct CallKey {
+    pub(crate) container: u32,
+    pub(crate) program: u32,
+    pub(crate) origin: Origin,
+    pub(crate) phase: Phase,
+    pub(crate) abi: Abi,
+    pub(crate) number: i64,
+}
+
+/// A slot of the kernel side, and what was read of it so far.
+#[derive(Debug)]
+struct Slot {
+    key: wire::SlotKey,
+    origin: Origin,
+    phase: Phase,
+    map: Option<libbpf_rs::MapHandle>,
+    succeeded: HashMap<u32, u32>,
+    errnos: HashMap<(u32, u32), u32>,
+}
+
+impl Slot {
+    fn call(&self, number: i64) -> Result<CallKey, WireError> {
+        Ok(CallKey {
+            container: self.key.container,
+            program: self.key.program,
+            origin: self.origin,
+            phase: self.phase,
+            abi: wire::abi(self.key.abi, number)?,
+            number,
+        })
+    }
+}
+
+/// Counts of one call since the window began.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Counts {
+    succeeded: u64,
+    interrupted: u64,
+    unfinished: u64,
+    errnos: BTreeMap<u32, u64>,
+    times: Option<(i64, i64)>,
+}
+
+impl Counts {
+    fn seen(&mut self, first_ns: i64, last_ns: i64) {
+        let (first, last) = self.times.unwrap_or((first_ns, last_ns));
+        self.times = Some((first.min(first_ns), last.max(last_ns)));
+    }
+
+    fn add(&mut self, outcome: u32, count: u64) {
+        match outcome {
+            SUCCEEDED => self.succeeded += count,
+            outcome if INTERRUPTED.contains(&outcome) => self.interrupted += count,
+            outcome if outcome < FIRST_NO_ERRNO => *self.errnos.entry(outcome).or_default() += count,
+            _ => self.unfinished += count,
+        }
+    }
+}
+
+/// Everything that is read from the kernel, by difference.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    slots: BTreeMap<u32, Slot>,
+    sparse: HashMap<(u32, i32, u32), u64>,
+    arguments: HashMap<(u32, i32, u32, u64), u64>,
+    starts: HashMap<(u32, u32, u32, u8, u8), u64>,
+    losses: BTreeMap<(u32, u32), u64>,
+    uncounted_losses: u64,
+    misses: BTreeMap<String, u64>,
+    gathered: Gathered,
+}
+
+/// What was gathered for the next segment. Stays when a segment cannot be written, and goes into a later one.
+#[derive(Debug, Default)]
+struct Gathered {
+    calls: BTreeMap<CallKey, Counts>,
+    arguments: BTreeMap<(CallKey, u32, u64), u64>,
+    starts: BTreeMap<(u32, u32, u32, Origin, Phase), u64>,
+    losses: BTreeMap<(LossKind, Option<u32>, String), u64>,
+}
+
+impl Counters {
+    /// A slot has appeared: gives it counters.
+    pub(crate) fn add_slot(&mut self, kernel: &Kernel<'_>, slot: u32, key: wire::SlotKey) -> Result<(), RecordError> {
+        if self.slots.get(&slot).is_some_and(|known| wire::bytes(&known.key) == wire::bytes(&key)) {
+            return Ok(());
+        }
+        let map = Some(kernel.give_cells(slot)?);
+        let (origin, phase) = (wire::origin(key.origin)?, wire::phase(key.phase)?);
+        let (succeeded, errnos) = (HashMap::new(), HashMap::new());
+        self.slots.insert(slot, Slot { key, origin, phase, map, succeeded, errnos });
+        Ok(())
+    }
+
+    /// Forgets the slots of a container that was dropped or has ended; their indices will mean something else.
+    pub(crate) fn forget_container(&mut self, container: u32) {
+        let gone: Vec<u32> =
+            self.slots.iter().filter(|(_, slot)| slot.key.container == container).map(|(index, _)| *index).collect();
+        for index in &gone {
+            self.slots.remove(index);
+        }
+        self.sparse.retain(|(slot, ..), _| !gone.contains(slot));
+        self.arguments.retain(|(slot, ..), _| !gone.contains(slot));
+        self.starts.retain(|(owner, ..), _| *owner != container);
+    }
+
+    /// Drops what was gathered of a container that turned out not to be wanted.
+    pub(crate) fn drop_container(&mut self, container: u32) {
+        self.forget_container(container);
+        self.gathered.calls.retain(|key, _| key.container != container);
+        self.gathered.arguments.retain(|(key, ..), _| key.container != container);
+        self.gathered.starts.retain(|(owner, ..), _| *owner != container);
+        self.gathered.losses.retain(|(_, owner, _), _| *owner != Some(container));
+    }
+
+    /// Reads everything that grew since the last time. `wanted` tells whether a container's counts are to be read yet.
+    pub(crate) fn gather(
+        &mut self,
+        kernel: &Kernel<'_>,
+        clock: &Clock,
+        window_start_ns: i64,
+        wanted: impl Fn(u32) -> bool,
+    ) -> Result<(), RecordError> {
+        let now = kernel.clocks()?;
+        for (key, slot) in kernel.slots()? {
+            self.add_slot(kernel, slot, key)?;
+        }
+        for slot in self.slots.values_mut().filter(|slot| wanted(slot.key.container)) {
+            gather_cells(slot, kernel.cpus(), (clock, now, window_start_ns), &mut self.gathered)?;
+        }
+        self.gather_sparse(kernel, clock, window_start_ns, &wanted)?;
+        self.gather_arguments(kernel, &wanted)?;
+        self.gather_starts(kernel, &wanted)?;
+        self.gather_losses(kernel)
+    }
+
+    fn gather_sparse(
+        &mut self,
+        kernel: &Kernel<'_>,
+        clock: &Clock,
+        window_start_ns: i64,
+        wanted: &impl Fn(u32) -> bool,
+    ) -> Result<(), RecordError> {
+        for (key, count) in kernel.sparse()? {
+            let Some(slot) = self.slots.get(&key.slot).filter(|slot| wanted(slot.key.container)) else { continue };
+            let known = self.sparse.entry((key.slot, key.number, key.outcome)).or_default();
+            let new = count.count.saturating_sub(*known);
+            if new == 0 {
+                continue;
+            }
+            let first_ns = if *known == 0 { clock.time_ns(count.first_ns) } else { window_start_ns };
+            *known = count.count;
+            let counts = self.gathered.calls.entry(slot.call(key.number.into())?).or_default();
+            counts.add(key.outcome, new);
+            counts.seen(first_ns, clock.time_ns(count.last_ns));
+        }
+        Ok(())
+    }
+
+    fn gather_arguments(&mut self, kernel: &Kernel<'_>, wanted: &impl Fn(u32) -> bool) -> Result<(), RecordError> {
+        for (key, count) in kernel.arguments()? {
+            let Some(slot) = self.slots.get(&key.slot).filter(|slot| wanted(slot.key.container)) else { continue };
+            let known = self.arguments.entry((key.slot, key.number, key.index, key.value)).or_default();
+            let new = count.saturating_sub(*known);
+            *known = count;
+            if new != 0 {
+                let call = slot.call(key.number.into())?;
+                *self.gathered.arguments.entry((call, key.index, key.value)).or_default() += new;
+            }
+        }
+        Ok(())
+    }
+
+    fn gather_starts(&mut self, kernel: &Kernel<'_>, wanted: &impl Fn(u32) -> bool) -> Result<(), RecordError> {
+        for (key, count) in kernel.starts()? {
+            if !wanted(key.container) {
+                continue;
+            }
+            let id = (key.container, key.parent, key.program, key.origin, key.phase);
+            let known = self.starts.entry(id).or_default();
+            let new = count.saturating_sub(*known);
+            *known = count;
+            if new != 0 {
+                let row = (key.container, key.parent, key.program, wire::origin(key.origin)?, wire::phase(key.phase)?);
+                *self.gathered.starts.entry(row).or_default() += new;
+            }
+        }
+        Ok(())
+    }
+
+    fn gather_losses(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
+        for ((loss, container), count) in kernel.losses()? {
+            let known = self.losses.insert((loss, container), count).unwrap_or_default();
+            let (kind, detail) = wire::loss(loss)?;
+            self.gathered.lose(kind, (container != 0).then_some(container), detail, count.saturating_sub(known));
+        }
+        let uncounted = kernel.uncounted_losses();
+        self.gathered.lose(LossKind::MapFull, None, "losses", uncounted - self.uncounted_losses);
+        self.uncounted_losses = uncounted;
+        for (program, count) in kernel.recursion_misses()? {
+            let known = self.misses.insert(program.clone(), count).unwrap_or_default();
+            self.gathered.lose(LossKind::RecursionMiss, None, &program, count.saturating_sub(known));
+        }
+        Ok(())
+    }
+
+    /// Notes a loss that the recorder itself knows of.
+    pub(crate) fn lose(&mut self, kind: LossKind, container: Option<u32>, detail: &str) {
+        self.gathered.lose(kind, container, detail, 1);
+    }
+
+    /// Adds calls that were still blocked when the recording ended.
+    pub(crate) fn add_unfinished(&mut self, calls: &[wire::Unfinished], end_ns: i64) -> Result<(), WireError> {
+        for call in calls {
+            let Some(slot) = self.slots.get(&call.slot) else { continue };
+            let counts = self.gathered.calls.entry(slot.call(call.number.into())?).or_default();
+            counts.unfinished += 1;
+            counts.seen(end_ns, end_ns);
+        }
+        Ok(())
+    }
+
+    /// Containers with anything gathered.
+    pub(crate) fn call_kinds(&self) -> usize {
+        self.slots.values().map(|slot| slot.succeeded.len()).sum()
+    }
+
+    /// What was gathered, of the containers that are `kept`, as a segment.
+    pub(crate) fn segment(&self, window: Window, kept: impl Fn(u32) -> bool) -> Segment {
+        let number = window.window;
+        let calls = || self.gathered.calls.iter().filter(|(key, _)| kept(key.container));
+        Segment {
+            calls: calls().map(|(key, counts)| call_row(number, key, counts)).collect(),
+            errnos: calls().flat_map(|(key, counts)| errno_rows(number, key, counts)).collect(),
+            arguments: self
+                .gathered
+                .arguments
+                .iter()
+                .filter(|((key, ..), _)| kept(key.container))
+                .map(|((key, index, value), count)| argument_row(number, key, (*index, *value), *count))
+                .collect(),
+            starts: self
+                .gathered
+                .starts
+                .iter()
+                .filter(|((container, ..), _)| kept(*container))
+                .map(|(key, count)| start_row(number, *key, *count))
+                .collect(),
+            losses: self
+                .gathered
+                .losses
+                .iter()
+                .filter(|((_, container, _), _)| container.is_none_or(&kept))
+                .map(|((kind, container, detail), count)| Loss {
+                    window: number,
+                    container: *container,
+                    kind: *kind,
+                    count: *count,
+                    detail: detail.clone(),
+                })
+                .collect(),
+            window,
+        }
+    }
+
+    /// The gathered counts are on disk.
+    pub(crate) fn written(&mut self) {
+        self.gathered = Gathered::default();
+    }
+}
+
+impl Gathered {
+    fn lose(&mut self, kind: LossKind, container: Option<u32>, detail: &str, count: u64) {
+        if count != 0 {
+            *self.losses.entry((kind, container, detail.to_owned())).or_default() += count;
+        }
+    }
+}
+
+/// Sums a slot's counters over the CPUs. Sums and differences are modulo 2^32, as the counters are.
+fn gather_cells(
+    slot: &mut Slot,
+    cpus: u32,
+    (clock, now, window_start_ns): (&Clock, Moment, i64),
+    gathered: &mut Gathered,
+) -> Result<(), RecordError> {
+    let Some(map) = &slot.map else { return Ok(()) };
+    let mut errnos: HashMap<(u32, u32), u32> = HashMap::new();
+    let mut calls: HashMap<u32, (u32, i64, i64)> = HashMap::new();
+    let visit = |cells: &CellsView| {
+        for (number, errno, count) in cells.errnos() {
+            let sum = errnos.entry((number, errno)).or_default();
+            *sum = sum.wrapping_add(count);
+        }
+        for (number, succeeded, first, last) in cells.calls() {
+            let (first, last) = (clock.first_ns(first, now), clock.last_ns(last, now));
+            let sum = calls.entry(number).or_insert((0, i64::MAX, i64::MIN));
+            *sum = (sum.0.wrapping_add(succeeded), sum.1.min(first), sum.2.max(last));
+        }
+    };
+    cells::read(map, cpus, visit).map_err(|source| RecordError::Cells { source })?;
+    for (number, (succeeded, first_ns, last_ns)) in calls {
+        let of_number = |errnos: &HashMap<(u32, u32), u32>| -> Vec<(u32, u32)> {
+            errnos.iter().filter(|((of, _), _)| *of == number).map(|((_, errno), count)| (*errno, *count)).collect()
+        };
+        let known_before = slot.succeeded.contains_key(&number);
+        let known = slot.succeeded.entry(number).or_default();
+        let new = succeeded.wrapping_sub(*known);
+        *known = succeeded;
+        let key = slot.call(number.into())?;
+        let mut counts = Counts::default();
+        counts.add(SUCCEEDED, new.into());
+        for (errno, count) in of_number(&errnos) {
+            let known = slot.errnos.entry((number, errno)).or_default();
+            counts.add(errno, count.wrapping_sub(*known).into());
+            *known = count;
+        }
+        counts.errnos.retain(|_, count| *count != 0);
+        if counts == Counts::default() {
+            continue;
+        }
+        let first_ns = if known_before { window_start_ns } else { first_ns };
+        let sum = gathered.calls.entry(key).or_default();
+        sum.succeeded += counts.succeeded;
+        sum.interrupted += counts.interrupted;
+        for (errno, count) in counts.errnos {
+            *sum.errnos.entry(errno).or_default() += count;
+        }
+        sum.seen(first_ns, last_ns.max(first_ns));
+    }
+    Ok(())
+}
+
+fn call_row(window: u32, key: &CallKey, counts: &Counts) -> Call {
+    let (first_ns, last_ns) = counts.times.unwrap_or_default();
+    Call {
+        window,
+        container: key.container,
+        program: key.program,
+        origin: key.origin,
+        phase: key.phase,
+        abi: key.abi,
+        number: key.number,
+        succeeded: counts.succeeded,
+        failed: counts.errnos.values().sum(),
+        interrupted: counts.interrupted,
+        unfinished: counts.unfinished,
+        first_ns,
+        last_ns,
+    }
+}
+
+fn errno_rows(window: u32, key: &CallKey, counts: &Counts) -> impl Iterator<Item = Errno> {
+    counts.errnos.iter().map(move |(errno, count)| Errno {
+        window,
+        container: key.container,
+        program: key.program,
+        origin: key.origin,
+        phase: key.phase,
+        abi: key.abi,
+        number: key.number,
+        errno: i32::try_from(*errno).unwrap_or(i32::MAX),
+        count: *count,
+    })
+}
+
+fn argument_row(window: u32, key: &CallKey, (index, value): (u32, u64), count: u64) -> Argument {
+    Argument {
+        window,
+        container: key.container,
+        program: key.program,
+        origin: key.origin,
+        phase: key.phase,
+        abi: key.abi,
+        number: key.number,
+        index,
+        value,
+        count,
+    }
+}
+
+fn start_row(
+    window: u32,
+    (container, parent, program, origin, phase): (u32, u32, u32, Origin, Phase),
+    count: u64,
+) -> Start {
+    Start { window, container, parent, program, origin, phase, count }
+}

@@ -1,0 +1,125 @@
+//! Docker's record of a container on disk: `<data root>/containers/<id>/config.v2.json`. Gone with the container.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ctrec_recording::Container;
+use serde_json::Value;
+
+use super::{Host, bundle::Bundle};
+
+const DEFAULT_DATA_ROOT: &str = "/var/lib/docker";
+
+/// A `config.v2.json`.
+#[derive(Debug, Clone)]
+pub(crate) struct Record(Value);
+
+/// Finds a container's record. Its bundle mounts files out of the record's folder, which says where it is whatever the
+/// data root; without one, the default data root is tried.
+pub(crate) fn record(host: &Host, id: &str, bundle: Option<&Bundle>) -> Option<Record> {
+    let marker = format!("/containers/{id}/");
+    let folder = bundle
+        .and_then(|bundle| bundle.mount_sources().find_map(|source| source.find(&marker).map(|at| source[..at].to_owned())))
+        .map_or_else(|| PathBuf::from(DEFAULT_DATA_ROOT), PathBuf::from);
+    read(host, &folder.join("containers").join(id))
+}
+
+/// Reads the record in a folder.
+pub(crate) fn read(host: &Host, folder: &Path) -> Option<Record> {
+    let file = host.path(folder).join("config.v2.json");
+    serde_json::from_slice(&fs::read(file).ok()?).ok().map(Record)
+}
+
+/// Records of a data root.
+pub(crate) fn records(host: &Host, data_root: &Path) -> Vec<Record> {
+    let Ok(entries) = fs::read_dir(host.path(data_root).join("containers")) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| read(host, &data_root.join("containers").join(entry.file_name())))
+        .collect()
+}
+
+/// Data roots: the default, and those that a running dockerd was given.
+pub(crate) fn data_roots(host: &Host) -> Vec<PathBuf> {
+    let mut roots = vec![PathBuf::from(DEFAULT_DATA_ROOT)];
+    let Ok(processes) = fs::read_dir(host.path("/proc")) else { return roots };
+    for process in processes.filter_map(Result::ok) {
+        if !fs::read_to_string(process.path().join("comm")).is_ok_and(|comm| comm.trim_end() == "dockerd") {
+            continue;
+        }
+        let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let arguments: Vec<_> = arguments.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+        for (index, argument) in arguments.iter().enumerate() {
+            if let Some(root) = argument.strip_prefix("--data-root=") {
+                roots.push(PathBuf::from(root));
+            } else if (argument == "--data-root" || argument == "-g") && index + 1 < arguments.len() {
+                roots.push(PathBuf::from(arguments[index + 1].as_ref()));
+            }
+        }
+    }
+    roots.sort();
+    roots.dedup();
+    roots
+}
+
+impl Record {
+    fn text(&self, pointer: &str) -> Option<&str> {
+        self.0.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// Id of the container.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.text("/ID")
+    }
+
+    /// Its name, without Docker's leading slash.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.text("/Name").map(|name| name.trim_start_matches('/'))
+    }
+
+    /// Its first process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let pid = self.0.pointer("/State/Pid")?.as_u64()?;
+        u32::try_from(pid).ok().filter(|pid| *pid != 0)
+    }
+
+    /// Puts what the record says into a row.
+    pub(crate) fn fill(&self, row: &mut Container) {
+        if let Some(name) = self.name() {
+            row.name = name.to_owned();
+        }
+        row.image = self.text("/Config/Image").map(str::to_owned);
+        if let Some(labels) = self.0.pointer("/Config/Labels").filter(|labels| labels.is_object()) {
+            row.labels_json = labels.to_string();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::unresolved;
+
+    #[test]
+    fn name_image_and_labels_come_from_the_record() {
+        let record = Record(json!({
+            "ID": "abc", "Name": "/web", "State": { "Pid": 12 },
+            "Config": { "Image": "nginx:1", "Labels": { "tier": "front" } }
+        }));
+        let mut row = unresolved("docker", "abc", "/docker/abc");
+        record.fill(&mut row);
+        assert_eq!((row.name.as_str(), row.image.as_deref()), ("web", Some("nginx:1")));
+        assert_eq!(row.labels_json, r#"{"tier":"front"}"#);
+        assert_eq!(record.pid(), Some(12));
+    }
+
+    #[test]
+    fn a_broken_record_changes_nothing() {
+        let mut row = unresolved("docker", "abc", "/docker/abc");
+        let before = row.clone();
+        Record(json!({ "Name": 3, "Config": [] })).fill(&mut row);
+        assert_eq!(row, before);
+    }
+}

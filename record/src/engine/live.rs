@@ -1,0 +1,156 @@
+//! Containers that run now, from the engines' records: for `--container` at the start of a recording, and `inspect`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use ctrec_recording::Container;
+use serde_json::Value;
+
+use super::{Host, bundle, describe, docker, invocation::Invocation, path};
+
+/// A container that runs now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveContainer {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Engine or runtime.
+    pub engine: String,
+    /// Its first process, on the host.
+    pub pid: u32,
+}
+
+/// A running container with what is known of it, and where its cgroups are.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) row: Container,
+    pub(crate) pid: u32,
+    /// (hierarchy id, path) as in `/proc/<pid>/cgroup`.
+    pub(crate) cgroups: Vec<(u32, String)>,
+}
+
+/// Containers of Docker, runc and crun that run now, sorted by name.
+pub fn containers(host: &Host) -> Vec<LiveContainer> {
+    let mut found: Vec<LiveContainer> = docker::data_roots(host)
+        .iter()
+        .flat_map(|root| docker::records(host, root))
+        .filter_map(|record| {
+            let (id, pid) = (record.id()?.to_owned(), record.pid()?);
+            Some(LiveContainer { name: record.name().unwrap_or(&id).to_owned(), id, engine: "docker".to_owned(), pid })
+        })
+        .chain(states(host).into_iter().map(|state| LiveContainer {
+            name: state.invocation.id.clone(),
+            id: state.invocation.id,
+            engine: state.invocation.runtime,
+            pid: state.pid,
+        }))
+        .filter(|container| fs::exists(host.path(format!("/proc/{}", container.pid))).unwrap_or(false))
+        .collect();
+    found.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+    found.dedup_by(|one, other| one.id == other.id);
+    found
+}
+
+/// The same with everything that is known of each.
+pub(crate) fn find(host: &Host) -> Vec<Found> {
+    let states = states(host);
+    containers(host)
+        .into_iter()
+        .filter_map(|live| {
+            let cgroups = cgroups_of(host, live.pid)?;
+            let path = &cgroups.iter().find(|(_, path)| path.contains(&live.id)).or(cgroups.first())?.1;
+            let invocation = states.iter().find(|state| state.invocation.id == live.id).map(|state| &state.invocation);
+            let engine = match path::parse(path) {
+                path::Kind::Container { engine, .. } => engine,
+                path::Kind::Helper | path::Kind::Unknown => live.engine.as_str(),
+            };
+            let mut row = describe(host, engine, &live.id, path, invocation);
+            row.already_running = true;
+            Some(Found { row, pid: live.pid, cgroups })
+        })
+        .collect()
+}
+
+fn cgroups_of(host: &Host, pid: u32) -> Option<Vec<(u32, String)>> {
+    let text = fs::read_to_string(host.path(format!("/proc/{pid}/cgroup"))).ok()?;
+    let parse = |line: &str| {
+        let mut parts = line.splitn(3, ':');
+        let hierarchy = parts.next()?.parse().ok()?;
+        Some((hierarchy, parts.nth(1)?.to_owned()))
+    };
+    Some(text.lines().filter_map(parse).collect())
+}
+
+/// A runtime's own record of a container.
+struct State {
+    invocation: Invocation,
+    pid: u32,
+}
+
+/// Records of runc and crun in their default folders, also below Docker's and containerd's.
+fn states(host: &Host) -> Vec<State> {
+    const FOLDERS: [(&str, &str, &str); 4] = [
+        ("runc", "/run/runc", "state.json"),
+        ("runc", "/run/docker/runtime-runc/moby", "state.json"),
+        ("runc", "/run/containerd/runc/default", "state.json"),
+        ("crun", "/run/crun", "status"),
+    ];
+    FOLDERS
+        .iter()
+        .flat_map(|(runtime, folder, file)| {
+            let entries = fs::read_dir(host.path(folder)).into_iter().flatten().filter_map(Result::ok);
+            entries.filter_map(move |entry| {
+                let record: Value = serde_json::from_slice(&fs::read(entry.path().join(file)).ok()?).ok()?;
+                state(runtime, &entry.file_name().to_string_lossy(), &record)
+            })
+        })
+        .collect()
+}
+
+/// runc: `init_process_pid` and a label `bundle=...`; crun: `pid` and `bundle`.
+fn state(runtime: &str, id: &str, record: &Value) -> Option<State> {
+    let pid = record.get("init_process_pid").or_else(|| record.get("pid"))?.as_u64()?;
+    let labels = record.pointer("/config/labels").and_then(Value::as_array);
+    let label = labels.into_iter().flatten().find_map(|label| label.as_str()?.strip_prefix("bundle="));
+    let bundle = label.or_else(|| record.get("bundle")?.as_str());
+    let bundle = bundle.map_or_else(|| bundle::known_places(id).swap_remove(0), PathBuf::from);
+    Some(State {
+        invocation: Invocation { runtime: runtime.to_owned(), id: id.to_owned(), bundle },
+        pid: u32::try_from(pid).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn running_containers_are_found_in_the_records_of_runc_crun_and_docker() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |path: &str, content: &Value| {
+            let file = folder.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, content.to_string()).unwrap();
+        };
+        put("run/runc/web/state.json", &json!({ "init_process_pid": 7, "config": { "labels": ["bundle=/b"] } }));
+        put("run/crun/db/status", &json!({ "pid": 8, "bundle": "/c" }));
+        put("var/lib/docker/containers/abc/config.v2.json", &json!({ "ID": "abc", "Name": "/shop", "State": { "Pid": 9 } }));
+        put("run/runc/gone/state.json", &json!({ "init_process_pid": 99 }));
+        put("b/config.json", &json!({ "process": { "args": ["x"] } }));
+        for pid in [7, 8, 9] {
+            put(&format!("proc/{pid}/cgroup"), &json!(null));
+        }
+        fs::write(folder.path().join("proc/7/cgroup"), "4:memory:/web\n0::/web\n").unwrap();
+        let host = Host::at(folder.path());
+        let names: Vec<_> = containers(&host).into_iter().map(|found| (found.name, found.engine, found.pid)).collect();
+        let expected = [("db", "crun", 8), ("shop", "docker", 9), ("web", "runc", 7)];
+        assert_eq!(names, expected.map(|(name, engine, pid)| (name.to_owned(), engine.to_owned(), pid)));
+
+        let web = find(&host).into_iter().find(|found| found.row.name == "web").unwrap();
+        assert_eq!(web.cgroups, [(4, "/web".to_owned()), (0, "/web".to_owned())]);
+        assert!(web.row.resolved && web.row.already_running);
+    }
+}

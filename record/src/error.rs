@@ -1,0 +1,136 @@
+//! Why recording failed, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use ctrec_recording::StoreError;
+
+use crate::wire::WireError;
+
+/// Why recording failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// Not root.
+    #[error("recording needs root: it loads programs into the kernel; run it again with sudo")]
+    NotRoot,
+    /// No BTF.
+    #[error(
+        "this kernel does not describe its types (no /sys/kernel/btf/vmlinux); boot a kernel built with \
+         CONFIG_DEBUG_INFO_BTF=y, as the distributions' kernels are since about Linux 5.8"
+    )]
+    NoBtf,
+    /// BTF that cannot be read.
+    #[error("the kernel's types in /sys/kernel/btf/vmlinux cannot be read")]
+    Btf {
+        /// Cause.
+        #[source]
+        source: libbpf_rs::Error,
+    },
+    /// A tracepoint that is not there.
+    #[error("this kernel has no tracepoint {hook}, without which calls cannot be told apart; Linux 5.15 or newer has it")]
+    NoHook {
+        /// Name of the tracepoint.
+        hook: &'static str,
+    },
+    /// No cgroup hierarchy.
+    #[error("no cgroup hierarchy is mounted, and containers are told apart by theirs; mount one: mount -t cgroup2 none /sys/fs/cgroup")]
+    NoCgroups,
+    /// The programs do not load.
+    #[error("the kernel refused to load the recording programs")]
+    Load {
+        /// Cause.
+        #[source]
+        source: libbpf_rs::Error,
+    },
+    /// A program does not attach.
+    #[error("the kernel refused to attach to {hook}")]
+    Attach {
+        /// Hook.
+        hook: &'static str,
+        /// Cause.
+        #[source]
+        source: libbpf_rs::Error,
+    },
+    /// A map operation failed.
+    #[error("the kernel map {map} cannot be used")]
+    Map {
+        /// Map.
+        map: &'static str,
+        /// Cause.
+        #[source]
+        source: libbpf_rs::Error,
+    },
+    /// Program information cannot be read.
+    #[error("the kernel does not say how its programs fare")]
+    Programs {
+        /// Cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Counters cannot be mapped.
+    #[error("the kernel's counters cannot be read")]
+    Cells {
+        /// Cause.
+        #[source]
+        source: nix::Error,
+    },
+    /// Tasks cannot be listed.
+    #[error("the calls that are still blocked cannot be listed")]
+    Unfinished {
+        /// Cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel side speaks differently.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The skeleton lacks a section that the programs have; a broken build.
+    #[error("this build of ctrec does not match its kernel side; build it again")]
+    Skeleton,
+    /// Reading the host's state failed.
+    #[error("cannot read {path}")]
+    Host {
+        /// File or folder.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The command's cgroup cannot be made.
+    #[error("cannot make a cgroup for the command in {path}; inside a container, mount the host's cgroups writable")]
+    Cgroup {
+        /// Hierarchy.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The command cannot be started.
+    #[error("cannot run {command}")]
+    Command {
+        /// The command.
+        command: String,
+        /// Cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A clock, a signal or a wait failed.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<nix::Error> for RecordError {
+    fn from(source: nix::Error) -> Self {
+        Self::System { what: "read the clock", source: source.into() }
+    }
+}

@@ -1,0 +1,406 @@
+//! The kernel side as user space sees it: load, attach, the maps, detach.
+//!
+//! Lives here: every libbpf call. Does not: what the numbers mean (see `counters`), which container is which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::Read;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::mpsc;
+
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, RingBuffer, RingBufferBuilder, btf::Btf};
+
+use ctrec_recording::Hook;
+
+use crate::cells;
+use crate::clock::Moment;
+use crate::error::RecordError;
+use crate::program_info::recursion_misses;
+use crate::skel::{CtrecSkel, CtrecSkelBuilder};
+use crate::wire::{self, CgroupKey, Event, KernelContainer, KernelPath, SlotKey, Wire};
+
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Hooks without which nothing can be recorded, as the kernel's BTF names their tracepoints.
+const NEEDED: [&str; 7] = [
+    "btf_trace_sys_exit",
+    "btf_trace_sched_process_fork",
+    "btf_trace_sched_process_exec",
+    "btf_trace_sched_process_exit",
+    "btf_trace_cgroup_mkdir",
+    "btf_trace_cgroup_attach_task",
+    "btf_trace_cgroup_rmdir",
+];
+const PREPARE_EXEC: &str = "btf_trace_sched_prepare_exec";
+
+/// Where libbpf keeps the object; outlives [`Kernel`].
+#[derive(Debug)]
+pub(crate) struct Storage(MaybeUninit<OpenObject>);
+
+impl Storage {
+    pub(crate) fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+}
+
+/// The loaded kernel side.
+pub(crate) struct Kernel<'storage> {
+    skel: CtrecSkel<'storage>,
+    links: Vec<Link>,
+    cpus: u32,
+    exact_exec: bool,
+}
+
+impl fmt::Debug for Kernel<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Kernel").field("cpus", &self.cpus).finish_non_exhaustive()
+    }
+}
+
+/// Whether this process may load programs and this kernel can run them.
+pub(crate) fn check() -> Result<(), RecordError> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(RecordError::NotRoot);
+    }
+    if !Path::new(BTF).exists() {
+        return Err(RecordError::NoBtf);
+    }
+    let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
+    missing_hook(|name| has_type(&btf, name)).map_or(Ok(()), |hook| Err(RecordError::NoHook { hook }))
+}
+
+/// The first needed hook that a kernel does not have.
+fn missing_hook(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    NEEDED.into_iter().find(|name| !has(name)).map(|name| name.trim_start_matches("btf_trace_"))
+}
+
+fn has_type(btf: &Btf<'_>, name: &str) -> bool {
+    btf.type_by_name::<libbpf_rs::btf::types::Typedef<'_>>(name).is_some()
+}
+
+impl<'storage> Kernel<'storage> {
+    /// Loads the programs; nothing is attached yet. With `discover`, cgroups outside of known containers are followed.
+    pub(crate) fn load(storage: &'storage mut Storage, discover: bool) -> Result<Self, RecordError> {
+        check()?;
+        let load = |source| RecordError::Load { source };
+        let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
+        let exact_exec = has_type(&btf, PREPARE_EXEC);
+        let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
+        let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
+        open.progs.on_prepare_exec.set_autoload(exact_exec);
+        let config = &mut open.maps.rodata_data.as_mut().ok_or(RecordError::Skeleton)?.config;
+        config.cpus = cpus;
+        config.discover = discover.into();
+        config.prepare_exec = exact_exec.into();
+        let template = cells::create(cpus).map_err(load)?;
+        open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
+        let skel = open.load().map_err(load)?;
+        let kernel = Self { skel, links: Vec::new(), cpus, exact_exec };
+        for slot in 1..wire::SLOTS {
+            kernel.free_slot(slot)?;
+        }
+        Ok(kernel)
+    }
+
+    /// Attaches everything; threads are followed before calls are counted.
+    pub(crate) fn attach(&mut self) -> Result<(), RecordError> {
+        let progs = &self.skel.progs;
+        let mut all = vec![
+            ("sched_process_exit", &progs.on_exit),
+            ("sched_process_exec", &progs.on_exec),
+            ("sched_process_fork", &progs.on_fork),
+            ("cgroup_rmdir", &progs.on_cgroup_rmdir),
+            ("cgroup_attach_task", &progs.on_cgroup_attach),
+            ("cgroup_mkdir", &progs.on_cgroup_mkdir),
+            ("sys_exit", &progs.on_sys_exit),
+        ];
+        if self.exact_exec {
+            all.insert(0, ("sched_prepare_exec", &progs.on_prepare_exec));
+        }
+        for (hook, program) in all {
+            let link = program.attach().map_err(|source| RecordError::Attach { hook, source })?;
+            self.links.push(link);
+        }
+        Ok(())
+    }
+
+    /// Detaches everything; maps stay readable.
+    pub(crate) fn detach(&mut self) {
+        self.links.clear();
+    }
+
+    /// The hooks of this kernel, and what they cannot see.
+    pub(crate) fn hooks(&self) -> Vec<Hook> {
+        let mut hooks = vec![Hook {
+            name: "tp_btf/sys_exit".to_owned(),
+            blind_to: vec!["calls that the vsyscall page emulates".to_owned()],
+        }];
+        hooks.push(Hook {
+            name: "tp_btf/sched_process_exec".to_owned(),
+            blind_to: if self.exact_exec {
+                Vec::new()
+            } else {
+                vec!["execveat with an absolute path (shown as execve)".to_owned(), "execve's own ABI".to_owned()]
+            },
+        });
+        hooks
+    }
+
+    /// Both clocks at one moment.
+    pub(crate) fn clocks(&self) -> Result<Moment, RecordError> {
+        let run = self.skel.progs.read_clocks.test_run(ProgramInput::default());
+        run.map_err(|source| RecordError::Map { map: "clocks", source })?;
+        let bss = self.skel.maps.bss_data.as_ref().ok_or(RecordError::Skeleton)?;
+        Ok(Moment { time_ns: bss.clock_now.time_ns, jiffies: bss.clock_now.jiffies })
+    }
+
+    /// Enters a container and one of its cgroups. `init` is its first process, if it runs already.
+    pub(crate) fn add_container(&mut self, cgroups: &[CgroupKey], init: Option<(u32, u64)>) -> Result<u32, RecordError> {
+        let bss = self.skel.maps.data_data.as_mut().ok_or(RecordError::Skeleton)?;
+        let container = bss.next_container;
+        bss.next_container += 1;
+        let (init_tid, started_ns) = init.unwrap_or_default();
+        let value = KernelContainer { init_tid, started_ns, ..KernelContainer::default() };
+        update(&self.skel.maps.containers, "containers", &container, &value)?;
+        for cgroup in cgroups {
+            update(&self.skel.maps.cgroups, "cgroups", cgroup, &container)?;
+        }
+        Ok(container)
+    }
+
+    /// Forgets what the thread cache holds, so that each thread is looked up again.
+    pub(crate) fn clear_thread_cache(&mut self) -> Result<(), RecordError> {
+        self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?.tids.fill(0);
+        Ok(())
+    }
+
+    /// Stops recording a container: its cgroups, its threads, its slots.
+    pub(crate) fn drop_container(&mut self, container: u32) -> Result<(), RecordError> {
+        let maps = &self.skel.maps;
+        for (key, owner) in entries::<CgroupKey, u32>(&maps.cgroups, "cgroups")? {
+            if owner == container {
+                remove(&maps.cgroups, "cgroups", &key)?;
+            }
+        }
+        for (tid, task) in entries::<u32, wire::Task>(&maps.tasks, "tasks")? {
+            if task.container == container {
+                remove(&maps.tasks, "tasks", &tid)?;
+            }
+        }
+        self.clear_thread_cache()?;
+        self.forget_container(container)
+    }
+
+    /// Gives back what a container that has ended held in the kernel.
+    pub(crate) fn forget_container(&mut self, container: u32) -> Result<(), RecordError> {
+        let slots = self.slots()?;
+        let maps = &self.skel.maps;
+        let gone: Vec<_> = slots.into_iter().filter(|(key, _)| key.container == container).collect();
+        for (key, slot) in &gone {
+            remove(&maps.slots, "slots", key)?;
+            maps.cells.delete(wire::bytes(slot)).or_else(absent_is_fine).map_err(map_error("cells"))?;
+        }
+        let gone: Vec<u32> = gone.into_iter().map(|(_, slot)| slot).collect();
+        for (key, _) in self.sparse()? {
+            if gone.contains(&key.slot) {
+                remove(&self.skel.maps.sparse, "sparse", &key)?;
+            }
+        }
+        for (key, _) in self.arguments()? {
+            if gone.contains(&key.slot) {
+                remove(&self.skel.maps.arguments, "arguments", &key)?;
+            }
+        }
+        for (key, _) in self.starts()? {
+            if key.container == container {
+                remove(&self.skel.maps.starts, "starts", &key)?;
+            }
+        }
+        for (key, _) in entries::<wire::ProgramKey, u32>(&self.skel.maps.programs, "programs")? {
+            if key.container == container {
+                remove(&self.skel.maps.programs, "programs", &key)?;
+            }
+        }
+        remove(&self.skel.maps.containers, "containers", &container)?;
+        for slot in gone {
+            let compat = &mut self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?.compat_slots;
+            compat[slot as usize] = 0;
+            self.free_slot(slot)?;
+        }
+        Ok(())
+    }
+
+    fn free_slot(&self, slot: u32) -> Result<(), RecordError> {
+        let queue = &self.skel.maps.free_slots;
+        queue.update(&[], wire::bytes(&slot), MapFlags::ANY).map_err(map_error("free_slots"))
+    }
+
+    /// Gives a slot its counters. Until then its calls are counted in `sparse`.
+    pub(crate) fn give_cells(&self, slot: u32) -> Result<MapHandle, RecordError> {
+        let map = cells::create(self.cpus).map_err(map_error("cells"))?;
+        let fd = u32::try_from(map.as_fd().as_raw_fd()).map_err(|_| RecordError::Skeleton)?;
+        update(&self.skel.maps.cells, "cells", &slot, &fd)?;
+        Ok(map)
+    }
+
+    /// Possible CPUs.
+    pub(crate) fn cpus(&self) -> u32 {
+        self.cpus
+    }
+
+    /// Slots and what they are for.
+    pub(crate) fn slots(&self) -> Result<Vec<(SlotKey, u32)>, RecordError> {
+        entries(&self.skel.maps.slots, "slots")
+    }
+
+    /// Counts without a cell.
+    pub(crate) fn sparse(&self) -> Result<Vec<(wire::SparseKey, wire::Count)>, RecordError> {
+        entries(&self.skel.maps.sparse, "sparse")
+    }
+
+    /// Argument values.
+    pub(crate) fn arguments(&self) -> Result<Vec<(wire::ArgumentKey, u64)>, RecordError> {
+        entries(&self.skel.maps.arguments, "arguments")
+    }
+
+    /// Executions.
+    pub(crate) fn starts(&self) -> Result<Vec<(wire::StartKey, u64)>, RecordError> {
+        entries(&self.skel.maps.starts, "starts")
+    }
+
+    /// The kernel's view of the containers.
+    pub(crate) fn containers(&self) -> Result<BTreeMap<u32, KernelContainer>, RecordError> {
+        Ok(entries(&self.skel.maps.containers, "containers")?.into_iter().collect())
+    }
+
+    /// Containers that still have a cgroup.
+    pub(crate) fn cgroup_owners(&self) -> Result<BTreeSet<u32>, RecordError> {
+        let found = entries::<CgroupKey, u32>(&self.skel.maps.cgroups, "cgroups")?;
+        Ok(found.into_iter().map(|(_, owner)| owner).collect())
+    }
+
+    /// Takes out the paths of new programs, by program id.
+    pub(crate) fn take_paths(&self) -> Result<Vec<(u32, KernelPath)>, RecordError> {
+        let found = entries::<u32, KernelPath>(&self.skel.maps.paths, "paths")?;
+        for (program, _) in &found {
+            remove(&self.skel.maps.paths, "paths", program)?;
+        }
+        Ok(found)
+    }
+
+    /// Losses that the programs counted: (loss, container or 0) and how many so far.
+    pub(crate) fn losses(&self) -> Result<Vec<((u32, u32), u64)>, RecordError> {
+        let found = entries::<wire::LossKey, u64>(&self.skel.maps.losses, "losses")?;
+        Ok(found.into_iter().map(|(key, count)| ((key.loss, key.container), count)).collect())
+    }
+
+    /// Losses that had no room in the map of losses.
+    pub(crate) fn uncounted_losses(&self) -> u64 {
+        self.skel.maps.bss_data.as_ref().map_or(0, |bss| bss.uncounted_losses)
+    }
+
+    /// Times that a program was not run because it was running on that CPU already, by program.
+    pub(crate) fn recursion_misses(&self) -> Result<BTreeMap<String, u64>, RecordError> {
+        let mut misses = BTreeMap::new();
+        for program in self.skel.object().progs() {
+            if !program.autoload() {
+                continue;
+            }
+            let count = recursion_misses(program.as_fd()).map_err(|source| RecordError::Programs { source })?;
+            if count != 0 {
+                misses.insert(program.name().to_string_lossy().into_owned(), count);
+            }
+        }
+        Ok(misses)
+    }
+
+    /// Calls that followed threads are blocked in.
+    pub(crate) fn unfinished(&self) -> Result<Vec<wire::Unfinished>, RecordError> {
+        let failed = |source| RecordError::Attach { hook: "iter/task", source };
+        let link = self.skel.progs.list_unfinished.attach().map_err(failed)?;
+        let mut bytes = Vec::new();
+        let mut iterator = Iter::new(&link).map_err(failed)?;
+        iterator.read_to_end(&mut bytes).map_err(|source| RecordError::Unfinished { source })?;
+        Ok(bytes.chunks(size_of::<wire::Unfinished>()).map(wire::read).collect::<Result<_, _>>()?)
+    }
+
+    /// The ring buffer.
+    pub(crate) fn events(&self) -> Result<Events, RecordError> {
+        let (sender, receiver) = mpsc::channel();
+        let mut builder = RingBufferBuilder::new();
+        builder
+            .add(&self.skel.maps.events, move |bytes| {
+                // The receiver lives as long as the ring; a send cannot fail while it is polled.
+                sender.send(wire::read::<Event>(bytes)).map_or(-1, |()| 0)
+            })
+            .map_err(map_error("events"))?;
+        let ring = builder.build().map_err(map_error("events"))?;
+        let descriptor = self.skel.maps.events.as_fd().try_clone_to_owned();
+        let descriptor = descriptor.map_err(|source| RecordError::System { what: "wait for events", source })?;
+        Ok(Events { ring, descriptor, receiver })
+    }
+}
+
+/// Events from the kernel. Its descriptor is readable when there are any.
+pub(crate) struct Events {
+    ring: RingBuffer<'static>,
+    descriptor: OwnedFd,
+    receiver: mpsc::Receiver<Result<Event, wire::WireError>>,
+}
+
+impl Events {
+
+    /// Events that have arrived, oldest first.
+    pub(crate) fn take(&self) -> Result<Vec<Event>, RecordError> {
+        self.ring.consume().map_err(map_error("events"))?;
+        Ok(self.receiver.try_iter().collect::<Result<_, _>>()?)
+    }
+}
+
+impl AsFd for Events {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+fn map_error(map: &'static str) -> impl Fn(libbpf_rs::Error) -> RecordError {
+    move |source| RecordError::Map { map, source }
+}
+
+fn update<K: Wire, V: Wire>(map: &impl MapCore, name: &'static str, key: &K, value: &V) -> Result<(), RecordError> {
+    map.update(wire::bytes(key), wire::bytes(value), MapFlags::ANY).map_err(map_error(name))
+}
+
+fn absent_is_fine(error: libbpf_rs::Error) -> Result<(), libbpf_rs::Error> {
+    if error.kind() == libbpf_rs::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// Removes an entry; one that is not there is fine, the kernel side removes too.
+fn remove<K: Wire>(map: &impl MapCore, name: &'static str, key: &K) -> Result<(), RecordError> {
+    map.delete(wire::bytes(key)).or_else(absent_is_fine).map_err(map_error(name))
+}
+
+/// All entries. One that is added meanwhile may be missed, and is found the next time; counts are never reset.
+fn entries<K: Wire, V: Wire>(map: &impl MapCore, name: &'static str) -> Result<Vec<(K, V)>, RecordError> {
+    let mut found = Vec::new();
+    for key in map.keys() {
+        if let Some(value) = map.lookup(&key, MapFlags::ANY).map_err(map_error(name))? {
+            found.push((wire::read(&key)?, wire::read(&value)?));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_hook_is_named() {
+        assert_eq!(missing_hook(|_| true), None);
+        assert_eq!(missing_hook(|name| name != "btf_trace_cgroup_mkdir"), Some("cgroup_mkdir"));
+    }
+}

@@ -1,0 +1,194 @@
+//! Bytes that cross from the kernel: `bpf/wire.h` as the skeleton gives it, read and written as plain memory.
+//!
+//! Lives here: the only place where bytes become types. Total: any bytes of the right length are a value, any other
+//! length is an error. Does not: maps, meaning.
+
+#![expect(unsafe_code, reason = "reinterprets plain memory; see the SAFETY comments")]
+
+use std::mem::{size_of, size_of_val};
+
+pub(crate) use crate::skel::types::{
+    ctrec_argument_key as ArgumentKey, ctrec_errno as ErrnoCount, ctrec_cell as Cell, ctrec_cells as Cells, ctrec_cgroup_key as CgroupKey,
+    ctrec_container as KernelContainer, ctrec_count as Count, ctrec_event as Event, ctrec_loss_key as LossKey,
+    ctrec_path as KernelPath, ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey, ctrec_start_key as StartKey,
+    ctrec_task as Task, ctrec_unfinished as Unfinished,
+};
+use crate::skel::types::{ctrec_abi, ctrec_event_kind, ctrec_limits, ctrec_loss, ctrec_origin, ctrec_outcome, ctrec_phase};
+
+use ctrec_recording::{Abi, Origin, Phase};
+
+/// Call numbers that have a cell.
+pub(crate) const CELLS: usize = ctrec_limits::CTREC_CELLS.0 as usize;
+/// (number, errno) pairs beside the cells.
+pub(crate) const ERRNOS: usize = ctrec_limits::CTREC_ERRNOS.0 as usize;
+/// Slots alive at once.
+pub(crate) const SLOTS: u32 = ctrec_limits::CTREC_SLOTS.0;
+/// Outcome of a sparse count that stands for success.
+pub(crate) const SUCCEEDED: u32 = ctrec_outcome::CTREC_OUTCOME_SUCCEEDED.0;
+
+/// Bytes that are not what `wire.h` says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A record of another length.
+    #[error("a kernel record of {type_name} has {got} bytes, not {expected}: the recorder and its kernel side differ")]
+    Length {
+        /// Rust name of the type.
+        type_name: &'static str,
+        /// Bytes there are.
+        got: usize,
+        /// Bytes there should be.
+        expected: usize,
+    },
+    /// A value that is none of an enum's.
+    #[error("a kernel record says {field} = {value}, which is not one of its values")]
+    Value {
+        /// Field.
+        field: &'static str,
+        /// Its value.
+        value: u32,
+    },
+}
+
+/// A type of `wire.h`.
+///
+/// # Safety
+///
+/// `repr(C)`, fixed-width integers and arrays of them only, no padding: every byte pattern is a value of it.
+pub(crate) unsafe trait Wire: Copy {}
+
+macro_rules! wire {
+    ($($type:ty),*) => { $(
+        // SAFETY: `wire.h` allows only fixed-width integers, arrays of them and explicit padding, and asserts sizes.
+        unsafe impl Wire for $type {}
+    )* };
+}
+wire!(
+    ArgumentKey, ErrnoCount, ProgramKey, Cell, Cells, CgroupKey, KernelContainer, Count, Event, LossKey, KernelPath, SlotKey, SparseKey,
+    StartKey, Task, Unfinished, u32, u64
+);
+
+/// A value from exactly its bytes.
+pub(crate) fn read<T: Wire>(bytes: &[u8]) -> Result<T, WireError> {
+    if bytes.len() != size_of::<T>() {
+        return Err(WireError::Length {
+            type_name: std::any::type_name::<T>(),
+            got: bytes.len(),
+            expected: size_of::<T>(),
+        });
+    }
+    // SAFETY: the length is that of T, and `Wire` says that any bytes are a T; the read needs no alignment.
+    Ok(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+}
+
+/// The bytes of a value.
+pub(crate) fn bytes<T: Wire>(value: &T) -> &[u8] {
+    // SAFETY: `Wire` says that T has no padding, so all its bytes are initialised; the slice borrows `value`.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of_val(value)) }
+}
+
+/// What an event tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    /// A cgroup that may become a container was made.
+    Cgroup,
+    /// A task entered a container from outside.
+    Joined,
+    /// A slot was claimed.
+    Slot,
+    /// The last task of a container ended.
+    Empty,
+}
+
+impl Event {
+    /// What it tells.
+    pub(crate) fn event_kind(&self) -> Result<EventKind, WireError> {
+        match ctrec_event_kind(self.kind) {
+            ctrec_event_kind::CTREC_EVENT_CGROUP => Ok(EventKind::Cgroup),
+            ctrec_event_kind::CTREC_EVENT_JOINED => Ok(EventKind::Joined),
+            ctrec_event_kind::CTREC_EVENT_SLOT => Ok(EventKind::Slot),
+            ctrec_event_kind::CTREC_EVENT_EMPTY => Ok(EventKind::Empty),
+            _ => Err(WireError::Value { field: "event kind", value: self.kind }),
+        }
+    }
+
+    /// The cgroup's path. Container-controlled: engines name cgroups, but workloads may make their own.
+    pub(crate) fn cgroup_path(&self) -> String {
+        text(&self.path, self.path_bytes)
+    }
+
+    /// The command name of the task.
+    pub(crate) fn comm(&self) -> String {
+        let length = self.comm.iter().position(|byte| *byte == 0).unwrap_or(self.comm.len());
+        String::from_utf8_lossy(&self.comm[..length]).into_owned()
+    }
+}
+
+impl KernelPath {
+    /// The path, put together from its components. A memfd has no folder and keeps its name as it is.
+    pub(crate) fn display(&self) -> String {
+        let length = (self.length_bytes as usize).min(self.components.len());
+        let components: Vec<_> =
+            self.components[..length].split(|byte| *byte == 0).filter(|part| !part.is_empty()).collect();
+        let mut path = String::new();
+        for component in components.iter().rev() {
+            if !(components.len() == 1 && component.starts_with(b"memfd:")) {
+                path.push('/');
+            }
+            path.push_str(&String::from_utf8_lossy(component));
+        }
+        path
+    }
+}
+
+fn text(bytes: &[u8], length: u32) -> String {
+    String::from_utf8_lossy(&bytes[..(length as usize).min(bytes.len())]).into_owned()
+}
+
+/// Origin of a slot or start.
+pub(crate) fn origin(value: u8) -> Result<Origin, WireError> {
+    match ctrec_origin(value.into()) {
+        ctrec_origin::CTREC_ORIGIN_INIT => Ok(Origin::Init),
+        ctrec_origin::CTREC_ORIGIN_EXEC => Ok(Origin::Exec),
+        _ => Err(WireError::Value { field: "origin", value: value.into() }),
+    }
+}
+
+/// Phase of a slot or start.
+pub(crate) fn phase(value: u8) -> Result<Phase, WireError> {
+    match ctrec_phase(value.into()) {
+        ctrec_phase::CTREC_PHASE_SETUP => Ok(Phase::Setup),
+        ctrec_phase::CTREC_PHASE_RUNTIME => Ok(Phase::Runtime),
+        ctrec_phase::CTREC_PHASE_WORKLOAD => Ok(Phase::Workload),
+        _ => Err(WireError::Value { field: "phase", value: value.into() }),
+    }
+}
+
+/// Bit of x32 numbers.
+const X32_BIT: i64 = 0x4000_0000;
+
+/// ABI of a call: that of its slot, except that x32 is the native ABI with bit 30 in the number.
+pub(crate) fn abi(slot: u8, number: i64) -> Result<Abi, WireError> {
+    match ctrec_abi(slot.into()) {
+        ctrec_abi::CTREC_ABI_X86_64 if number >= 0 && number & X32_BIT != 0 => Ok(Abi::X32),
+        ctrec_abi::CTREC_ABI_X86_64 => Ok(Abi::X86_64),
+        ctrec_abi::CTREC_ABI_I386 => Ok(Abi::I386),
+        _ => Err(WireError::Value { field: "abi", value: slot.into() }),
+    }
+}
+
+/// What a kernel loss is, in the words of the recording.
+pub(crate) fn loss(value: u32) -> Result<(ctrec_recording::LossKind, &'static str), WireError> {
+    use ctrec_recording::LossKind;
+    Ok(match ctrec_loss(value) {
+        ctrec_loss::CTREC_LOSS_SLOTS_FULL => (LossKind::SlotsFull, "slots"),
+        ctrec_loss::CTREC_LOSS_TASKS_FULL => (LossKind::MapFull, "tasks"),
+        ctrec_loss::CTREC_LOSS_SPARSE_FULL => (LossKind::MapFull, "sparse"),
+        ctrec_loss::CTREC_LOSS_PROGRAMS_FULL => (LossKind::MapFull, "programs"),
+        ctrec_loss::CTREC_LOSS_CONTAINERS_FULL => (LossKind::MapFull, "containers"),
+        ctrec_loss::CTREC_LOSS_STARTS_FULL => (LossKind::MapFull, "starts"),
+        ctrec_loss::CTREC_LOSS_ARGUMENTS_FULL => (LossKind::MapFull, "arguments"),
+        ctrec_loss::CTREC_LOSS_RING_FULL => (LossKind::RingFull, "events"),
+        ctrec_loss::CTREC_LOSS_READ_FAULT => (LossKind::ReadFault, "paths"),
+        _ => return Err(WireError::Value { field: "loss", value }),
+    })
+}
