@@ -5,7 +5,8 @@
 //! The tables are built in, so the host's libseccomp, which may be older than a call, is not asked. They end at
 //! `file_setattr` (469, Linux 6.17). Later calls stay numbers until the tables grow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use ctrec_recording::Abi;
 use syscalls::{aarch64, arm, x86, x86_64};
@@ -100,7 +101,12 @@ pub fn name(abi: Abi, number: i64) -> Option<&'static str> {
 
 /// The number of a call in an ABI; `None` where the ABI has no such call.
 pub fn number(abi: Abi, wanted: &str) -> Option<i64> {
-    known(abi).find(|(_, name)| *name == wanted).map(|(number, _)| number)
+    static NUMBERS: OnceLock<BTreeMap<Abi, BTreeMap<&str, i64>>> = OnceLock::new();
+    let numbers = NUMBERS.get_or_init(|| {
+        let by_name = |abi| known(abi).map(|(number, name)| (name, number)).collect();
+        crate::abi::ALL.into_iter().map(|abi| (abi, by_name(abi))).collect()
+    });
+    numbers.get(&abi)?.get(wanted).copied()
 }
 
 /// Every call that the table of an ABI knows, in order of their numbers.
@@ -187,8 +193,6 @@ fn arm_name(index: usize, number: i64) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::abi;
 

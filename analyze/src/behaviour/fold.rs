@@ -164,22 +164,23 @@ impl<'a> Tables<'a> {
 
     /// Rows of one file executed under two inodes fall together here: they are summed.
     fn calls(&self) -> BTreeMap<(Slice, CallKey), Outcome> {
-        let mut calls: BTreeMap<_, Outcome> = BTreeMap::new();
-        for row in self.recording.calls.iter().filter(|row| self.chosen.contains(&row.container)) {
-            calls.entry(self.key(&place!(row), row.abi, row.number)).or_default().add(&Outcome {
+        let calls = self.recording.calls.iter().filter(|row| self.chosen.contains(&row.container)).map(|row| {
+            let seen = Some(Seen { first_ns: row.first_ns, last_ns: row.last_ns });
+            let outcome = Outcome {
                 succeeded: row.succeeded,
                 failed: row.failed,
                 interrupted: row.interrupted,
                 unfinished: row.unfinished,
                 errnos: BTreeMap::new(),
-                seen: Some(Seen { first_ns: row.first_ns, last_ns: row.last_ns }),
-            });
-        }
-        for row in self.recording.errnos.iter().filter(|row| self.chosen.contains(&row.container)) {
-            let outcome = calls.entry(self.key(&place!(row), row.abi, row.number)).or_default();
-            outcome.add(&Outcome { errnos: BTreeMap::from([(row.errno, row.count)]), ..Outcome::default() });
-        }
-        calls
+                seen,
+            };
+            (self.key(&place!(row), row.abi, row.number), outcome)
+        });
+        let errnos = self.recording.errnos.iter().filter(|row| self.chosen.contains(&row.container)).map(|row| {
+            let errnos = BTreeMap::from([(row.errno, row.count)]);
+            (self.key(&place!(row), row.abi, row.number), Outcome { errnos, ..Outcome::default() })
+        });
+        gather(calls.chain(errnos), |sum, part| sum.add(&part))
     }
 
     fn arguments(&self) -> BTreeMap<(Slice, ArgumentKey), u64> {
@@ -235,10 +236,20 @@ impl<'a> Tables<'a> {
 }
 
 fn sum<K: Ord>(rows: impl Iterator<Item = (K, u64)>) -> BTreeMap<K, u64> {
-    let mut sums: BTreeMap<K, u64> = BTreeMap::new();
-    for (key, count) in rows {
-        let sum = sums.entry(key).or_default();
-        *sum = sum.saturating_add(count);
+    gather(rows, |sum, count| *sum = sum.saturating_add(count))
+}
+
+/// Rows as a map, those of one key added up. Sorted first: the rows nearly are, and a map is made from sorted ones in
+/// a fraction of the time that it takes to insert them one by one.
+fn gather<K: Ord, V>(rows: impl Iterator<Item = (K, V)>, add: impl Fn(&mut V, V)) -> BTreeMap<K, V> {
+    let mut rows: Vec<(K, V)> = rows.collect();
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut gathered: Vec<(K, V)> = Vec::with_capacity(rows.len());
+    for (key, value) in rows {
+        match gathered.last_mut() {
+            Some((last, sum)) if *last == key => add(sum, value),
+            _ => gathered.push((key, value)),
+        }
     }
-    sums
+    gathered.into_iter().collect()
 }

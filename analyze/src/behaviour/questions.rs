@@ -148,15 +148,26 @@ impl Behaviour {
     /// Windows in order of time after the one that last showed a new call.
     fn windows_since_new(&self) -> Option<usize> {
         let mut firsts: BTreeMap<CallId, i64> = BTreeMap::new();
+        // A day has half a million rows in ten thousand windows: look each window up once.
+        let mut at: Option<(&Slice, Option<i64>)> = None;
         for (slice, key) in self.calls.keys() {
-            let at = WindowKey { run: slice.instance.run.clone(), window: slice.window };
-            if let Some(span) = self.windows.get(&at) {
-                let first = firsts.entry(key.call).or_insert(span.start_ns);
-                *first = (*first).min(span.start_ns);
+            let start = match at {
+                Some((last, start)) if last == slice => start,
+                _ => self.start_of(slice),
+            };
+            at = Some((slice, start));
+            if let Some(start) = start {
+                let first = firsts.entry(key.call).or_insert(start);
+                *first = (*first).min(start);
             }
         }
         let last_new = firsts.values().max()?;
         let later = |key: &&WindowKey| self.windows.get(*key).is_some_and(|span| span.start_ns > *last_new);
         Some(self.lived_windows().into_keys().filter(later).count())
+    }
+
+    fn start_of(&self, slice: &Slice) -> Option<i64> {
+        let at = WindowKey { run: slice.instance.run.clone(), window: slice.window };
+        self.windows.get(&at).map(|span| span.start_ns)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Programs and runtimes fall back to an older call on ENOSYS alone, so a call that is merely new must look absent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::Dialect;
 use crate::profile::{Action, Architecture, Reason, Rule};
@@ -17,12 +17,20 @@ const SHARED_END: i64 = 512;
 ///
 /// docker: refuse by default, and say ENOSYS for each new call by name, since older engines drop a default errno without
 /// a word. oci: say ENOSYS by default, which also covers calls that no table knows yet, and refuse by name what has been
-/// dangerous for long.
-pub(super) fn apply(dialect: Dialect, architectures: &BTreeSet<Architecture>, rules: &mut Vec<Rule>) -> Action {
-    let (default, explicit, calls) = match dialect {
+/// dangerous for long. In both, what the recording's own filter refused with the explicit errno gets it again: with that
+/// answer the workload was seen to work.
+pub(super) fn apply(
+    dialect: Dialect,
+    architectures: &BTreeSet<Architecture>,
+    refused: &BTreeMap<&'static str, BTreeSet<i32>>,
+    rules: &mut Vec<Rule>,
+) -> Action {
+    let (default, explicit, mut calls) = match dialect {
         Dialect::Docker => (EPERM, ENOSYS, new_calls(architectures)),
         Dialect::Oci => (ENOSYS, EPERM, dangerous_calls(architectures)),
     };
+    let same = BTreeSet::from([i32::from(explicit)]);
+    calls.extend(refused.iter().filter(|(_, errnos)| **errnos == same).map(|(name, _)| *name));
     let listed: BTreeSet<String> = rules.iter().map(|rule| rule.name.clone()).collect();
     let unlisted = calls.into_iter().filter(|name| !listed.contains(*name));
     rules.extend(unlisted.map(|name| Rule {

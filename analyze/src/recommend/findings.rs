@@ -14,6 +14,7 @@ use crate::text::{counted, errno, visible};
 
 /// Fewer windows than this say nothing about whether a recording was long enough.
 const FEWEST_WINDOWS: usize = 5;
+const ENOSYS: i32 = 38;
 
 /// What findings are made from.
 pub(super) struct Evidence<'a> {
@@ -162,24 +163,32 @@ fn blind_hooks(behaviour: &Behaviour) -> Option<Finding> {
 
 fn filters(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let refused = with_fate(evidence, Fate::Refused);
-    let refused: Vec<String> = refused.into_iter().filter(|line| !line.is_empty()).collect();
+    let (absent, refused): (Vec<_>, Vec<_>) =
+        left_out(evidence).partition(|(_, wanted)| wanted.outcome().errnos.keys().eq([&ENOSYS]));
     if !refused.is_empty() {
         let text = format!(
             "{} refused by the filter that the container ran under, and left out; what would have come after is not known",
             were(refused.len())
         );
         let advice = "If the workload needs one, add --include NAME, or record without a filter (docker run --security-opt seccomp=unconfined).";
-        findings.push(finding(Severity::Incomplete, Kind::Refused, text, advice, refused));
+        findings.push(finding(Severity::Incomplete, Kind::Refused, text, advice, lines(refused)));
     }
-    let unsure = with_fate(evidence, Fate::RefusedOrFailed);
+    if !absent.is_empty() {
+        let text = format!(
+            "{} reported absent (ENOSYS) by the filter in force, as by the profile; programs fall back to older calls",
+            were(absent.len())
+        );
+        let advice = "Nothing to do; --include NAME allows one.";
+        findings.push(finding(Severity::Note, Kind::Refused, text, advice, lines(absent)));
+    }
+    let unsure: Vec<_> = of_fate(evidence, Fate::RefusedOrFailed).collect();
     if !unsure.is_empty() {
         let text = format!(
             "{} refused by the filter in force or failed in the kernel, by its arguments; kept in the profile",
             were(unsure.len())
         );
         let advice = "Record without a filter to know which.";
-        findings.push(finding(Severity::Note, Kind::RefusedOrFailed, text, advice, unsure));
+        findings.push(finding(Severity::Note, Kind::RefusedOrFailed, text, advice, lines(unsure)));
     }
     if evidence.flags.refused != 0 {
         let text = "the filter in force refused clone with namespace flags; the profile refuses them too";
@@ -200,17 +209,26 @@ fn were(count: usize) -> String {
     if count == 1 { "1 call was".to_owned() } else { format!("{count} calls were") }
 }
 
-/// Calls of one fate, with how often they failed and with what.
-fn with_fate(evidence: &Evidence<'_>, fate: Fate) -> Vec<String> {
-    let calls = evidence.calls.iter().filter(|(_, wanted)| wanted.fate == fate);
-    let lines = calls.map(|(call, wanted)| {
-        let mut sum = crate::behaviour::Outcome::default();
-        wanted.sources.values().for_each(|outcome| sum.add(outcome));
+/// Refused calls that nothing else brings into the profile.
+fn left_out<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = (&'a CallId, &'a Wanted)> {
+    let allowed = |call: &CallId| call.name().is_some_and(|name| evidence.allowed.contains_key(name));
+    of_fate(evidence, Fate::Refused).filter(move |(call, _)| !allowed(call))
+}
+
+fn of_fate<'a>(evidence: &'a Evidence<'_>, fate: Fate) -> impl Iterator<Item = (&'a CallId, &'a Wanted)> {
+    evidence.calls.iter().filter(move |(_, wanted)| wanted.fate == fate)
+}
+
+/// Calls with how often they failed, with what, and who made them.
+fn lines(calls: Vec<(&CallId, &Wanted)>) -> Vec<String> {
+    let lines = calls.into_iter().map(|(call, wanted)| {
+        let sum = wanted.outcome();
         let errnos: Vec<String> = sum.errnos.keys().map(|number| errno(*number)).collect();
         let how = if errnos.is_empty() { "killed".to_owned() } else { errnos.join(", ") };
         let programs: BTreeSet<&str> = wanted.sources.keys().map(|source| &*source.program).collect();
         let programs: Vec<String> = programs.into_iter().map(visible).collect();
-        format!("{}: {} times, {how}, by {}", call.label(), sum.total(), programs.join(", "))
+        let times = counted(usize::try_from(sum.total()).unwrap_or(usize::MAX), "time");
+        format!("{}: {times}, {how}, by {}", call.label(), programs.join(", "))
     });
     lines.collect()
 }

@@ -69,6 +69,14 @@ struct Wanted {
     sources: BTreeMap<Source, Outcome>,
 }
 
+impl Wanted {
+    fn outcome(&self) -> Outcome {
+        let mut sum = Outcome::default();
+        self.sources.values().for_each(|outcome| sum.add(outcome));
+        sum
+    }
+}
+
 /// Names to allow, with their reasons.
 type Allowed = BTreeMap<&'static str, BTreeSet<Reason>>;
 
@@ -93,7 +101,7 @@ pub fn recommend(behaviour: &Behaviour, policy: &Policy) -> Result<Recommendatio
         allowed: &allowed,
     });
     let mut rules = allow(allowed, &flags);
-    let default_action = errno_rule::apply(policy.dialect, &architectures, &mut rules);
+    let default_action = errno_rule::apply(policy.dialect, &architectures, &refused(&calls), &mut rules);
     rules.sort_by(|a, b| (&a.name, &a.conditions).cmp(&(&b.name, &b.conditions)));
     let fates = calls.into_iter().map(|(call, wanted)| (call, wanted.fate)).collect();
     let profile = Profile { default_action, architectures, flags: BTreeSet::new(), rules };
@@ -153,6 +161,17 @@ fn observed(calls: &BTreeMap<CallId, Wanted>) -> Allowed {
         allowed.entry(name).or_default().extend(reasons);
     }
     allowed
+}
+
+/// Calls that the filter in force refused, by name, and with which errnos.
+fn refused(calls: &BTreeMap<CallId, Wanted>) -> BTreeMap<&'static str, BTreeSet<i32>> {
+    let mut refused: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    for (call, wanted) in calls.iter().filter(|(_, wanted)| wanted.fate == Fate::Refused) {
+        if let Some(name) = call.name() {
+            refused.entry(name).or_default().extend(wanted.outcome().errnos.into_keys());
+        }
+    }
+    refused
 }
 
 fn add_always(architectures: &BTreeSet<Architecture>, allowed: &mut Allowed) {

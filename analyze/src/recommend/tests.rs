@@ -262,7 +262,7 @@ fn what_the_filter_turned_away_is_left_out_and_found() {
     let include = Policy { include: BTreeSet::from(["mount".to_owned()]), ..Policy::default() };
     let included = recommend(&all(&run.recording), &include).unwrap();
     assert!(included.profile.rules_of("mount").all(|rule| rule.reasons.contains(&Reason::Included)));
-    assert!(allows(&included, "mount"));
+    assert!(allows(&included, "mount") && !kinds(&included).contains(&Kind::Refused));
 }
 
 #[test]
@@ -285,6 +285,19 @@ fn runc_answers_enosys_for_calls_newer_than_any_that_is_listed() {
     assert!(allows(&judge(&crun), "clone3"), "there it was the kernel");
     let older = Run::new("r").filter(&filter).failed("sync", 38, 1);
     assert!(allows(&judge(&older), "sync"), "162 is older than rseq");
+}
+
+#[test]
+fn a_call_that_was_reported_absent_is_again_and_that_is_no_worry() {
+    let run = Run::new("r").filter(&allowing(&["read"])).failed("copy_file_range", 38, 1).failed("clone3", 38, 1);
+    let recommendation = judge(&run.failed("statx", 38, 1));
+    for name in ["copy_file_range", "clone3"] {
+        let actions: Vec<Action> = recommendation.profile.rules_of(name).map(|rule| rule.action).collect();
+        assert_eq!(actions, [Action::Errno(38)], "{name}");
+    }
+    let finding = recommendation.findings.iter().find(|finding| finding.kind == Kind::Refused).unwrap();
+    assert_eq!((finding.severity, finding.evidence.len()), (Severity::Note, 2), "runc needs statx anyway");
+    assert!(allows(&recommendation, "statx"));
 }
 
 #[test]

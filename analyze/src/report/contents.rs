@@ -14,9 +14,14 @@ use crate::profile::Action;
 use crate::recommend::{Fate, RecommendError, Recommendation, recommend};
 use crate::text::{errno, time};
 
+/// Version of the JSON form that this build writes.
+const VERSION: u32 = 1;
+
 /// What recordings show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
+    /// Version of the JSON form. Changes when a field changes its meaning or goes.
+    pub version: u32,
     /// One for each container identity.
     pub containers: Vec<ContainerReport>,
 }
@@ -186,7 +191,7 @@ impl Report {
             let recommendation = recommend(behaviour, policy)?;
             Ok(ContainerReport::of(behaviour, &recommendation))
         });
-        Ok(Self { containers: containers.collect::<Result<_, RecommendError>>()? })
+        Ok(Self { version: VERSION, containers: containers.collect::<Result<_, RecommendError>>()? })
     }
 }
 

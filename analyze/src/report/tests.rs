@@ -124,8 +124,8 @@ fn the_screen_says_how_to_apply_the_profile() {
         let recommendation = recommend(&behaviour, &policy).unwrap();
         let screen = summary(&behaviour, &recommendation, &policy).unwrap();
         assert!(screen.contains(line), "{screen}");
-        assert!(screen.contains("docker's default allows") && screen.contains("LOSSES"), "{screen}");
-        assert!(screen.contains("mount: 1 times, EPERM, by /usr/sbin/nginx"), "{screen}");
+        assert!(screen.contains("docker's default allows") && screen.contains("Losses: ring_full 3"), "{screen}");
+        assert!(screen.contains("mount: 1 time, EPERM, by /usr/sbin/nginx"), "{screen}");
     }
 }
 
