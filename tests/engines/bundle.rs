@@ -129,13 +129,7 @@ impl Bundle {
         &self.id
     }
 
-    /// Runs the container to its end.
-    pub(crate) fn run(&self) -> Outcome {
-        run(&words_of(&self.run_words()))
-    }
-
-    /// The words that run the container, for a test that wants to run them under something else.
-    pub(crate) fn run_words(&self) -> Vec<String> {
+    fn run_words(&self) -> Vec<String> {
         let words =
             [&self.runtime.words(), ["run", "--bundle", text(self.folder.path()), &self.id].as_slice()].concat();
         words.into_iter().map(str::to_owned).collect()
@@ -180,8 +174,10 @@ impl Bundle {
 
 impl Drop for Bundle {
     fn drop(&mut self) {
-        if self.process.take().is_some() {
-            report(&self.run_runtime(&["delete", "--force", &self.id]));
+        let Some(mut process) = self.process.take() else { return };
+        if process.runs() {
+            // Not SIGTERM: a first process without a handler does not hear it. The runtime deletes what it ran.
+            report(&self.run_runtime(&["kill", &self.id, "KILL"]));
         }
     }
 }

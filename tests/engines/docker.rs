@@ -70,11 +70,6 @@ impl Dockerd {
         run(&[&["docker", "-H", &self.socket], words].concat())
     }
 
-    /// Full id of a container.
-    pub(crate) fn id(&self, name: &str) -> String {
-        self.docker(&["inspect", "--format", "{{.Id}}", name]).trim().to_owned()
-    }
-
     /// Process id of a container's first process.
     pub(crate) fn pid(&self, name: &str) -> String {
         self.docker(&["inspect", "--format", "{{.State.Pid}}", name]).trim().to_owned()

@@ -70,11 +70,6 @@ impl Process {
         Self { child, what, output }
     }
 
-    /// Process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What it printed so far.
     pub(crate) fn stdout(&self) -> String {
         read_lossy(&self.output.path().join("stdout"))
