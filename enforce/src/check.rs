@@ -53,3 +53,65 @@ pub fn refusal(filters: &[Filter], abi: Abi, number: i64, arguments: &[KnownArgu
 pub fn decisions(filters: &[Filter], abi: Abi, numbers: impl IntoIterator<Item = i64>) -> BTreeMap<i64, Decision> {
     numbers.into_iter().map(|number| (number, decide(filters, &Query::new(abi, number)))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ctrec_analyze::profile::{Action, Architecture, Condition, Operator, Profile, Rule};
+
+    use super::*;
+    use crate::{RawAction, Runtime, compile};
+
+    const NAMESPACES: u64 = 0x7e02_0000;
+
+    /// Allows read, and clone without new namespaces.
+    fn filters() -> Vec<Filter> {
+        let no_namespace = Condition { index: 0, value: NAMESPACES, value_two: 0, operator: Operator::MaskedEqual };
+        let rule = |name: &str, conditions: &[Condition]| Rule {
+            name: name.to_owned(),
+            action: Action::Allow,
+            conditions: conditions.to_vec(),
+            reasons: BTreeSet::new(),
+        };
+        let profile = Profile {
+            default_action: Action::Errno(1),
+            architectures: [Architecture::X86_64].into(),
+            flags: BTreeSet::new(),
+            rules: vec![rule("clone", &[no_namespace]), rule("read", &[])],
+        };
+        vec![compile(&profile, Runtime::Crun, Architecture::X86_64).unwrap().filter]
+    }
+
+    #[test]
+    fn refusals_name_what_is_refused_and_what_depends() {
+        let calls = [(Abi::X86_64, 0), (Abi::X86_64, 1), (Abi::X86_64, 56), (Abi::I386, 3)];
+        let refused = refusals(&filters(), calls);
+        let verdicts: Vec<_> =
+            refused.iter().map(|refusal| (refusal.abi, refusal.number, refusal.decision.verdict())).collect();
+        assert_eq!(
+            verdicts,
+            [
+                (Abi::X86_64, 1, Verdict::Refused),
+                (Abi::X86_64, 56, Verdict::ByArguments),
+                (Abi::I386, 3, Verdict::Refused),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_known_of_an_argument_settles_what_depends() {
+        let clone =
+            |value| refusal(&filters(), Abi::X86_64, 56, &[KnownArgument { index: 0, value, mask: NAMESPACES }]);
+        assert_eq!(clone(0), None);
+        assert_eq!(clone(0x1000_0000).unwrap().decision.verdict(), Verdict::Refused);
+    }
+
+    #[test]
+    fn decisions_cover_the_numbers_asked_for() {
+        let decided = decisions(&filters(), Abi::X86_64, 0..2);
+        let expected =
+            [(0, Decision::Always(RawAction::ALLOW)), (1, Decision::Always(RawAction::of(Action::Errno(1))))];
+        assert_eq!(decided, expected.into());
+    }
+}

@@ -4,8 +4,8 @@
 //! the one that the runtimes of this machine use, so what it cannot name here, they cannot name either. Does not:
 //! runc's own addition (see `stub`), any opinion on the profile.
 //!
-//! runc from 1.2 on has libseccomp sort the rules into a binary tree. That changes how fast a filter decides, not
-//! what, and is not done here.
+//! What other versions do otherwise, and this does not: runc before 1.2 starts no container whose profile has flags;
+//! from 1.2 on it has libseccomp sort the rules into a binary tree, which changes how fast a filter decides, not what.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

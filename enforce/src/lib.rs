@@ -5,6 +5,7 @@
 //! - **filter**: a classic BPF program that the kernel runs on every call of a task.
 //! - **action**: what a filter returns: allow, log, an errno, kill.
 //! - **decision**: the action on a call, or the actions that it may meet where its arguments are not known.
+//! - **query**: a call, with what is known of its arguments, put to a filter.
 //! - **refusal**: a call that a filter does not let through.
 //!
 //! | to | use |

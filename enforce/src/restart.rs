@@ -38,13 +38,15 @@ pub(crate) fn spare(pid: Pid, filters: &[Filter]) -> Result<(), Errno> {
 fn restart_number(architecture: crate::simulate::AuditArch, interrupted: u64) -> u32 {
     use ctrec_analyze::profile::Abi;
 
-    const X32_BIT: u64 = 1 << 30;
+    const X86_64_RESTART: u32 = 219;
+    const I386_RESTART: u32 = 0;
+    const X32_BIT: u32 = 1 << 30;
     if architecture == Abi::I386.into() {
-        0
-    } else if interrupted & X32_BIT == 0 {
-        219
+        I386_RESTART
+    } else if interrupted & u64::from(X32_BIT) == 0 {
+        X86_64_RESTART
     } else {
-        219 | 1 << 30
+        X86_64_RESTART | X32_BIT
     }
 }
 

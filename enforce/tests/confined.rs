@@ -1,7 +1,8 @@
 //! Signals on their way to a command, and one confinement inside another.
 //!
 //! A test with a main of its own: passing on signals is for a process of one thread, which a test harness is not. It
-//! calls itself: `confined under ERRNO COMMAND...` runs the command with `getppid` refused by that errno.
+//! calls itself: `confined under ERRNO COMMAND...` runs the command with `getppid` refused by that errno;
+//! `confined bare COMMAND...` runs it without a capability.
 
 mod machine;
 
@@ -14,7 +15,10 @@ use std::{
 };
 
 use ctrec_analyze::profile::{Abi, Action, Profile, Rule};
-use ctrec_enforce::{Decision, Query, RawAction, Runtime, compile, decide, filters_of, native_architecture, run};
+use ctrec_enforce::{
+    CapabilityList, Decision, Query, RawAction, RunError, Runtime, compile, decide, filters_of, native_architecture,
+    run,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -24,10 +28,12 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     match arguments.first() {
         Some(first) if first == "under" => under(&arguments[1], &arguments[2..]),
+        Some(first) if first == "bare" => exit_code(run(&arguments[1..], None, Some(CapabilityList::default()), false)),
         _ if machine::has(&[]) => {
             a_signal_that_a_process_sends_reaches_the_command();
             a_signal_that_ends_the_command_is_in_the_code();
             of_two_filters_the_later_comes_first();
+            without_capabilities_a_filter_needs_no_new_privs();
             ExitCode::SUCCESS
         }
         _ => ExitCode::SUCCESS,
@@ -50,7 +56,15 @@ fn under(errno: &OsString, command: &[OsString]) -> ExitCode {
         rules: vec![refused],
     };
     let compiled = compile(&profile, Runtime::Crun, native).expect("a plain profile");
-    let code = run(command, Some(&compiled), None, false).expect("the command starts");
+    exit_code(run(command, Some(&compiled), None, false))
+}
+
+#[expect(clippy::print_stderr, reason = "an error is what the caller looks at")]
+fn exit_code(result: Result<i32, RunError>) -> ExitCode {
+    let code = result.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        error.exit_code()
+    });
     ExitCode::from(u8::try_from(code).expect("a code of 8 bits"))
 }
 
@@ -107,4 +121,15 @@ fn of_two_filters_the_later_comes_first() {
     assert_eq!(decide(&filters, &getppid), errno(12));
     drop(child.stdin.take());
     assert_eq!(child.wait().expect("the child ends").code(), Some(1));
+}
+
+fn without_capabilities_a_filter_needs_no_new_privs() {
+    let itself = env::current_exe().expect("this program");
+    let bare =
+        |command: &[&str]| Command::new(&itself).arg("bare").args(command).output().expect("this program starts");
+    let status = bare(&["cat", "/proc/self/status"]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("CapBnd:\t0000000000000000"), "{status:?}");
+    let refused = bare(&[itself.to_str().expect("a plain path"), "under", "1", "true"]);
+    assert_eq!(refused.status.code(), Some(125));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no_new_privs"), "{refused:?}");
 }

@@ -311,6 +311,7 @@ fn compare(runtime: Runtime, name: &str) {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "what did not run must be seen")]
 fn comparable(tools: &[&str]) -> bool {
     if native_architecture() != Some(HERE) {
         eprintln!("NOT RUN: the profiles here are for x86-64");

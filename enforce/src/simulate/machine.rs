@@ -84,7 +84,7 @@ impl Walk<'_> {
         }
         states.push(state);
         if states.len() > MOST_STATES {
-            let joined = states.iter().fold(state, |joined, other| joined.join(other));
+            let joined = states.iter().fold(state, State::join);
             *states = vec![joined];
         }
     }
@@ -98,7 +98,7 @@ impl Walk<'_> {
             Operation::AccumulatorToIndex => state.index = state.accumulator,
             Operation::IndexToAccumulator => state.accumulator = state.index,
             Operation::Negate => {
-                state.accumulator = state.accumulator.calculate(Bits::exact(0), |a, _| a.wrapping_neg())
+                state.accumulator = calculate(Calculation::Subtract, Bits::exact(0), state.accumulator);
             }
             Operation::Calculate(calculation, operand) => {
                 let right = state.operand(operand);

@@ -176,9 +176,9 @@ fn ask_the_kernel(program: Program, arguments: [u64; 6]) -> Result<Result<(), Er
     thread::spawn(move || {
         prctl::set_no_new_privs().unwrap();
         program.load()?;
-        let [a, b, c, d, e, f] = arguments;
+        let a = arguments;
         // SAFETY: no kernel has a call of this number.
-        Ok(Errno::result(unsafe { libc::syscall(NO_CALL.into(), a, b, c, d, e, f) }).map(drop))
+        Ok(Errno::result(unsafe { libc::syscall(NO_CALL.into(), a[0], a[1], a[2], a[3], a[4], a[5]) }).map(drop))
     })
     .join()
     .unwrap()

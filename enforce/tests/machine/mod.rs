@@ -7,6 +7,7 @@ use std::{env, path::Path};
 use ctrec_enforce::Status;
 
 /// Whether this process is root's in full and the tools are there. Where not, says what is missing.
+#[expect(clippy::print_stderr, reason = "what did not run must be seen")]
 pub(crate) fn has(tools: &[&str]) -> bool {
     let mut missing: Vec<String> = tools.iter().filter(|tool| !installed(tool)).map(ToString::to_string).collect();
     if !privileged() {
