@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::fs;
 use std::io::Read;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -62,7 +63,7 @@ impl fmt::Debug for Kernel<'_> {
 
 /// Whether this process may load programs and this kernel can run them.
 pub(crate) fn check() -> Result<(), RecordError> {
-    if !nix::unistd::geteuid().is_root() {
+    if !may_load(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
         return Err(RecordError::NotRoot);
     }
     if !Path::new(BTF).exists() {
@@ -70,6 +71,15 @@ pub(crate) fn check() -> Result<(), RecordError> {
     }
     let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
     missing_hook(|name| has_type(&btf, name)).map_or(Ok(()), |hook| Err(RecordError::NoHook { hook }))
+}
+
+/// Whether a process status has `CAP_SYS_ADMIN`, or `CAP_BPF` with `CAP_PERFMON` (Linux 5.8+), in effect.
+fn may_load(status: &str) -> bool {
+    const SYS_ADMIN: u64 = 1 << 21;
+    const BPF_AND_PERFMON: u64 = 1 << 39 | 1 << 38;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    effective & SYS_ADMIN != 0 || effective & BPF_AND_PERFMON == BPF_AND_PERFMON
 }
 
 /// The first needed hook that a kernel does not have.
@@ -397,6 +407,14 @@ fn entries<K: Wire, V: Wire>(map: &impl MapCore, name: &'static str) -> Result<V
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn root_without_capabilities_may_not_load() {
+        assert!(may_load("Name:\tx\nCapEff:\t000001ffffffffff\n"));
+        assert!(may_load("CapEff:\t000000c000000000\n"));
+        assert!(!may_load("CapEff:\t0000000000000000\n"));
+        assert!(!may_load(""));
+    }
 
     #[test]
     fn a_missing_hook_is_named() {

@@ -40,6 +40,8 @@ pub struct Options {
     pub target: Target,
     /// Version that goes into the header.
     pub ctrec_version: String,
+    /// User and group that the store is left to.
+    pub owner: Option<(u32, u32)>,
 }
 
 impl std::fmt::Debug for Options {
@@ -437,8 +439,27 @@ impl<'storage> Session<'storage> {
             left_running: self.cgroup.as_ref().map(OwnCgroup::processes).unwrap_or_default(),
         };
         self.writer.finish(&self.header)?;
+        if let Some(owner) = self.options.owner {
+            leave_to(&self.options.store, &outcome.path, owner)
+                .map_err(|source| RecordError::Host { path: outcome.path.clone(), source })?;
+        }
         Ok(outcome)
     }
+}
+
+/// Gives the run to a user, and the store if it is root's: the user who called sudo made neither.
+fn leave_to(store: &Path, run: &Path, (user, group): (u32, u32)) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, lchown};
+    fn give(path: &Path, user: u32, group: u32) -> io::Result<()> {
+        if fs::symlink_metadata(path)?.is_dir() {
+            for entry in fs::read_dir(path)? {
+                give(&entry?.path(), user, group)?;
+            }
+        }
+        lchown(path, Some(user), Some(group))
+    }
+    give(run, user, group)?;
+    if fs::metadata(store)?.uid() == 0 { lchown(store, Some(user), Some(group)) } else { Ok(()) }
 }
 
 /// Keys of a running container's cgroups and of those below them. Cgroups that it shares with the host are left out:

@@ -1,0 +1,244 @@
+//! What can be typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where `record` writes and the other commands read by default.
+pub(crate) const STORE: &str = "ctrec.data";
+
+/// Records what containers do, and recommends the least that each one needs.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 a check found something, 2 usage, 3 the environment cannot (permission, kernel, \
+                  disk), 4 bad input. With -- COMMAND: the command's own code, 125 for ctrec's own failure, 126 and \
+                  127 if the command cannot be run or found."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say less: errors only, and the data that was asked for.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Record what containers, or a command, do (needs root)
+    Record(Record),
+    /// Print the least seccomp profile for a container
+    Recommend(Recommend),
+    /// Show what was recorded, with the evidence of every rule
+    Report(Report),
+    /// Say what a profile would refuse of what was recorded; exit code 1 if anything
+    Verify(Verify),
+    /// Run a command under a profile and a capability list
+    Run(Run),
+    /// Show the filter and capabilities that are in force now (needs root)
+    Inspect(Inspect),
+}
+
+impl Command {
+    /// Whether the exit code is that of a command.
+    pub(crate) fn runs_a_command(&self) -> bool {
+        match self {
+            Self::Record(record) => !record.command.is_empty(),
+            Self::Run(_) => true,
+            Self::Recommend(_) | Self::Report(_) | Self::Verify(_) | Self::Inspect(_) => false,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// Stop after this long, such as 30s or 10m; without it, on Ctrl-C or when the command ends
+    #[arg(long, value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Record only these containers: a name, id prefix, glob, image=..., label=k=v or pod=ns/name; may be repeated
+    #[arg(long, value_name = "PATTERN", conflicts_with = "command")]
+    pub(crate) container: Vec<String>,
+    /// Store to append a run to
+    #[arg(long, short, value_name = "STORE", default_value = STORE)]
+    pub(crate) output: PathBuf,
+    /// How tables are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
+    /// Length of a window: what a crash can lose
+    #[arg(long, value_parser = window, default_value = "10s")]
+    pub(crate) window: Duration,
+    /// Record this command in a cgroup of its own, and nobody else
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// Parquet
+    #[default]
+    Parquet,
+    /// Newline-delimited JSON with the same columns
+    Json,
+}
+
+/// Which container of which stores.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// The container: a name, id prefix, glob, image=..., label=k=v or pod=ns/name
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) container: String,
+    /// Stores to read; all their runs are taken together
+    #[arg(value_name = "STORE", default_value = STORE)]
+    pub(crate) stores: Vec<PathBuf>,
+}
+
+/// What to make of a behaviour.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyOptions {
+    /// Leave out what only docker exec and health checks need
+    #[arg(long)]
+    pub(crate) without_exec: bool,
+    /// Allow these calls in any case; may be repeated or separated by commas
+    #[arg(long, value_name = "CALL", value_delimiter = ',')]
+    pub(crate) include: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recommend {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    /// Text form of the profile
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) dialect: DialectName,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum DialectName {
+    /// docker run --security-opt seccomp=FILE
+    #[default]
+    Docker,
+    /// linux.seccomp of an OCI bundle
+    Oci,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Only this container: a name, id prefix, glob, image=..., label=k=v or pod=ns/name
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) container: Option<String>,
+    /// Stores to read; all their runs are taken together
+    #[arg(value_name = "STORE", default_value = STORE)]
+    pub(crate) stores: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+    /// File to write instead of printing
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For a pull request
+    Markdown,
+    /// For a program
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    /// The profile, in the docker or oci dialect
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: PathBuf,
+    /// Compile as this runtime does
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: RuntimeName,
+    /// Leave out what only docker exec and health checks need
+    #[arg(long)]
+    pub(crate) without_exec: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum RuntimeName {
+    /// runc, with its ENOSYS for calls newer than the profile
+    #[default]
+    Runc,
+    /// crun
+    Crun,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The profile, in the docker or oci dialect
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+    /// Compile as this runtime does
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: RuntimeName,
+    /// Take away a capability, or ALL; may be repeated
+    #[arg(long, value_name = "CAP")]
+    pub(crate) cap_drop: Vec<String>,
+    /// Keep a capability that was taken away; may be repeated
+    #[arg(long, value_name = "CAP")]
+    pub(crate) cap_add: Vec<String>,
+    /// Set no_new_privs; needed without root
+    #[arg(long)]
+    pub(crate) no_new_privs: bool,
+    /// The command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "whom", required = true, multiple = false)]
+pub(crate) struct Inspect {
+    /// A process or thread
+    #[arg(long, group = "whom")]
+    pub(crate) pid: Option<i32>,
+    /// A running container of docker, runc or crun: its name, or the start of its id
+    #[arg(long, value_name = "NAME", group = "whom")]
+    pub(crate) container: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: InspectFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum InspectFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For a program
+    Json,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s or 10m"))?;
+    if duration.is_zero() { Err("it is zero".to_owned()) } else { Ok(duration) }
+}
+
+/// Counters wrap after 2^32 calls of one kind on one CPU, so a window ends well before that.
+fn window(text: &str) -> Result<Duration, String> {
+    let window = duration(text)?;
+    if (Duration::from_millis(100)..=Duration::from_secs(300)).contains(&window) {
+        Ok(window)
+    } else {
+        Err("a window is 100ms to 5m long".to_owned())
+    }
+}

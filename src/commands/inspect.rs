@@ -1,0 +1,120 @@
+//! `ctrec inspect`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use ctrec_analyze::text::visible;
+use ctrec_analyze::{Abi, names};
+use ctrec_enforce::{Decision, Filter, Status, Verdict, decisions, filters_of};
+use ctrec_record::{Host, LiveContainer, live_containers};
+use serde_json::json;
+
+use super::print;
+use crate::cli::{Inspect, InspectFormat};
+
+/// ABIs whose calls a process of this machine can make.
+const ABIS: [Abi; 2] = [Abi::X86_64, Abi::I386];
+
+pub(super) fn run(options: &Inspect) -> anyhow::Result<ExitCode> {
+    let pid = match (&options.pid, &options.container) {
+        (Some(pid), _) => *pid,
+        (None, Some(name)) => i32::try_from(find(name)?)?,
+        (None, None) => bail!("name a process with --pid or a container with --container"),
+    };
+    let status = Status::of(pid)?;
+    let filters = filters_of(pid)?;
+    print(&match options.format {
+        InspectFormat::Text => text(&status, &filters),
+        InspectFormat::Json => json_of(&status, &filters),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first process of a running container, by its name or the start of its id.
+fn find(name: &str) -> anyhow::Result<u32> {
+    let all = live_containers(&Host::default());
+    let by = |wanted: &dyn Fn(&LiveContainer) -> bool| all.iter().filter(|live| wanted(live)).collect::<Vec<_>>();
+    let mut found = by(&|live| live.name == name);
+    if found.is_empty() && name.len() >= 4 {
+        found = by(&|live| live.id.starts_with(name));
+    }
+    match found.as_slice() {
+        [one] => Ok(one.pid),
+        [] if all.is_empty() => bail!("no container of docker, runc or crun runs; name a process with --pid"),
+        [] => bail!("no running container is called {}; there are:{}", visible(name), lines(&all)),
+        _ => bail!("several running containers are called {}; name one by its id or --pid", visible(name)),
+    }
+}
+
+fn lines(all: &[LiveContainer]) -> String {
+    let line = |live: &LiveContainer| format!("\n  {}  {}  pid {}", visible(&live.name), live.engine, live.pid);
+    all.iter().map(line).collect()
+}
+
+/// What the filters decide on every call that an ABI's table knows.
+fn decided(filters: &[Filter], abi: Abi) -> BTreeMap<&'static str, Decision> {
+    let numbers: Vec<i64> = names::known(abi).map(|(number, _)| number).collect();
+    let decided = decisions(filters, abi, numbers);
+    decided.into_iter().filter_map(|(number, decision)| Some((names::name(abi, number)?, decision))).collect()
+}
+
+fn actions(decision: &Decision) -> Vec<String> {
+    decision.actions().iter().map(ToString::to_string).collect()
+}
+
+fn abi_text(abi: Abi) -> &'static str {
+    ctrec_analyze::abi::text(abi)
+}
+
+fn text(status: &Status, filters: &[Filter]) -> String {
+    let mut out = String::new();
+    let write = |out: &mut String, line: &str| writeln!(out, "{line}").expect("a string takes any text");
+    write(&mut out, &format!("filters in force  {}", filters.len()));
+    write(&mut out, &format!("no_new_privs      {}", status.no_new_privs));
+    write(&mut out, &format!("bounding set      {}", listed(&status.bounding.names())));
+    write(&mut out, &format!("effective set     {}", listed(&status.effective.names())));
+    if filters.is_empty() {
+        write(&mut out, "\nno filter: every call is allowed");
+        return out;
+    }
+    for abi in ABIS {
+        let mut groups: BTreeMap<(Verdict, String), Vec<&str>> = BTreeMap::new();
+        for (name, decision) in &decided(filters, abi) {
+            groups.entry((decision.verdict(), actions(decision).join(" or "))).or_default().push(name);
+        }
+        for ((verdict, actions), names) in groups {
+            let verdict = match verdict {
+                Verdict::Allowed => "allowed",
+                Verdict::Refused => "refused",
+                Verdict::ByArguments => "decided by arguments",
+            };
+            write(&mut out, &format!("\n{} {verdict} ({actions}), {} calls", abi_text(abi), names.len()));
+            write(&mut out, &ctrec_analyze::text::wrap(&names.join(" "), 78, 2));
+        }
+    }
+    out
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "empty".to_owned() } else { names.join(" ") }
+}
+
+fn json_of(status: &Status, filters: &[Filter]) -> String {
+    let calls: BTreeMap<&str, BTreeMap<&str, Vec<String>>> = ABIS
+        .into_iter()
+        .map(|abi| {
+            let decided = decided(filters, abi);
+            (abi_text(abi), decided.iter().map(|(name, decision)| (*name, actions(decision))).collect())
+        })
+        .collect();
+    let value = json!({
+        "filters": filters.len(),
+        "no_new_privs": status.no_new_privs,
+        "bounding": status.bounding.names(),
+        "effective": status.effective.names(),
+        "calls": calls,
+    });
+    format!("{value:#}\n")
+}

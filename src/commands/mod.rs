@@ -1,0 +1,35 @@
+//! One file a command, and what several of them share.
+
+mod inspect;
+mod profile_file;
+mod recommend;
+mod record;
+mod report;
+mod run;
+mod stores;
+mod verify;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::cli::{Arguments, Command};
+
+/// Runs a command.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let quiet = arguments.quiet;
+    match arguments.command {
+        Command::Record(options) => record::run(&options, quiet),
+        Command::Recommend(options) => recommend::run(&options, quiet),
+        Command::Report(options) => report::run(&options, quiet),
+        Command::Verify(options) => verify::run(&options, quiet),
+        Command::Run(options) => run::run(&options, quiet),
+        Command::Inspect(options) => inspect::run(&options),
+    }
+}
+
+/// Data goes to stdout.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

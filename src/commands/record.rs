@@ -1,0 +1,120 @@
+//! `ctrec record`.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ctrec_analyze::select::Pattern;
+use ctrec_analyze::text::{counted, visible};
+use ctrec_record::{Options, Outcome, Progress, Target, record};
+use ctrec_recording::Format;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::{Record, TableFormat};
+
+pub(super) fn run(options: &Record, quiet: bool) -> anyhow::Result<ExitCode> {
+    let request = Options {
+        store: options.output.clone(),
+        format: match options.format {
+            TableFormat::Parquet => Format::Parquet,
+            TableFormat::Json => Format::Json,
+        },
+        window: options.window,
+        duration: options.duration,
+        target: target(options)?,
+        ctrec_version: env!("CARGO_PKG_VERSION").to_owned(),
+        owner: owner(),
+    };
+    let mut shown = Shown::new(options, quiet);
+    let outcome = record(&request, &mut |progress| shown.update(progress))?;
+    shown.end(&outcome, options);
+    let code = outcome.command_code.map_or(0, |code| u8::try_from(code).unwrap_or(u8::MAX));
+    Ok(ExitCode::from(code))
+}
+
+fn target(options: &Record) -> anyhow::Result<Target> {
+    if !options.command.is_empty() {
+        return Ok(Target::Command(options.command.clone()));
+    }
+    let patterns: Vec<Pattern> = options.container.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let matches = Rc::new(move |container: &_| {
+        patterns.is_empty() || patterns.iter().any(|pattern| !pattern.choose(&[container]).is_empty())
+    });
+    Ok(Target::Containers { patterns: options.container.clone(), matches })
+}
+
+/// The user who called sudo: the store is left to them.
+fn owner() -> Option<(u32, u32)> {
+    let id = |name| std::env::var(name).ok()?.parse().ok();
+    Some((id("SUDO_UID")?, id("SUDO_GID")?))
+}
+
+/// What a user sees while it records: a live line on a terminal, a line a minute elsewhere.
+struct Shown {
+    bar: ProgressBar,
+    quiet: bool,
+    started: bool,
+    warned: bool,
+}
+
+impl Shown {
+    fn new(options: &Record, quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+        let bar = ProgressBar::with_draw_target(options.duration.map(|duration| duration.as_secs()), target);
+        let left = if options.duration.is_some() { " of {len}s" } else { "" };
+        let style = ProgressStyle::with_template(&format!("recording {{elapsed}}{left}  {{msg}}"));
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        Self { bar, quiet, started: false, warned: false }
+    }
+
+    fn update(&mut self, progress: &Progress) {
+        if !self.started {
+            self.started = true;
+            self.say("recording; Ctrl-C ends it");
+            if io::stderr().is_terminal() {
+                self.bar.enable_steady_tick(Duration::from_millis(200));
+            }
+        }
+        self.bar.set_message(line(progress));
+        match &progress.unwritten {
+            Some(reason) if !self.warned => {
+                self.warned = true;
+                let warning = format!("warning: a window cannot be written, and is kept for the next one: {reason}");
+                self.bar.suspend(|| eprintln!("{warning}"));
+            }
+            Some(_) => {}
+            None => self.warned = false,
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    fn end(&self, outcome: &Outcome, options: &Record) {
+        self.bar.finish_and_clear();
+        if !outcome.left_running.is_empty() {
+            let left = counted(outcome.left_running.len(), "process");
+            eprintln!("warning: {left} of the command still run and are no longer recorded; run servers in the foreground");
+        }
+        self.say(&format!("recorded {} in {}", line(&outcome.progress), outcome.path.display()));
+        let Some(first) = outcome.containers.first() else {
+            self.say("no container was seen; start one while recording, or record a command: ctrec record -- COMMAND");
+            return;
+        };
+        let store = if options.output.as_os_str() == crate::cli::STORE {
+            String::new()
+        } else {
+            format!(" {}", options.output.display())
+        };
+        self.say(&format!("next: ctrec recommend --container {}{store} > seccomp.json", visible(&first.name)));
+    }
+}
+
+fn line(progress: &Progress) -> String {
+    let losses = if progress.losses == 0 { "no losses".to_owned() } else { format!("{} LOSSES", progress.losses) };
+    format!("{}, {} call kinds, {losses}", counted(progress.containers, "container"), progress.calls)
+}

@@ -1,0 +1,38 @@
+//! `ctrec report`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use ctrec_analyze::policy::Dialect;
+use ctrec_analyze::report::Report as Contents;
+use ctrec_analyze::select::{Pattern, Selection};
+
+use super::{print, stores};
+use crate::cli::{Report, ReportFormat};
+
+pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
+    let recordings = stores::read(&options.stores)?;
+    let selections = match &options.container {
+        Some(pattern) => vec![pattern.parse::<Pattern>()?.select(&recordings)?],
+        None => Selection::every(&recordings),
+    };
+    let behaviours: Vec<_> =
+        selections.iter().map(|selection| selection.behaviour(&recordings)).collect::<Result<_, _>>()?;
+    let contents = Contents::of(&behaviours, &stores::policy(&options.policy, Dialect::default()))?;
+    let text = match options.format {
+        ReportFormat::Text => contents.text(),
+        ReportFormat::Markdown => contents.markdown(),
+        ReportFormat::Json => contents.json(),
+    }?;
+    match &options.output {
+        None => print(&text)?,
+        Some(file) => {
+            fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            if !quiet {
+                eprintln!("wrote {}", file.display());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

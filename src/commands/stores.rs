@@ -1,0 +1,37 @@
+//! Reading the stores that were named, and the container that was meant.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use ctrec_analyze::behaviour::Behaviour;
+use ctrec_analyze::policy::{Dialect, Policy};
+use ctrec_analyze::select::Pattern;
+use ctrec_recording::{Origin, Recording, Store};
+
+use crate::cli::{Chosen, PolicyOptions};
+
+/// All runs of all stores.
+pub(super) fn read(stores: &[PathBuf]) -> anyhow::Result<Vec<Recording>> {
+    let mut recordings = Vec::new();
+    for store in stores {
+        recordings.extend(Store::open(store)?.read_all()?);
+    }
+    Ok(recordings)
+}
+
+/// What the chosen container did.
+pub(super) fn behaviour(chosen: &Chosen) -> anyhow::Result<Behaviour> {
+    let pattern: Pattern = chosen.container.parse()?;
+    let recordings = read(&chosen.stores)?;
+    Ok(pattern.select(&recordings)?.behaviour(&recordings)?)
+}
+
+/// The policy that the options ask for.
+pub(super) fn policy(options: &PolicyOptions, dialect: Dialect) -> Policy {
+    let mut policy = Policy { dialect, ..Policy::default() };
+    policy.include = options.include.iter().map(|name| name.trim().to_owned()).collect::<BTreeSet<_>>();
+    if options.without_exec {
+        policy.origins.remove(&Origin::Exec);
+    }
+    policy
+}

@@ -1,0 +1,44 @@
+//! Exit codes: 0 done, 1 a check found something, 2 usage, 3 the environment cannot, 4 bad input, 125 ctrec's own
+//! failure where the code is otherwise a command's.
+
+use std::io;
+use std::process::ExitCode;
+
+use ctrec_enforce::{LiveError, RunError};
+use ctrec_record::RecordError;
+
+/// A check found something.
+pub(crate) const FOUND: u8 = 1;
+const ENVIRONMENT: u8 = 3;
+const BAD_INPUT: u8 = 4;
+const OWN_FAILURE: u8 = 125;
+
+/// Prints an error with its causes, once, and gives its exit code.
+pub(crate) fn report(error: &anyhow::Error, with_command: bool) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(code(error, with_command))
+}
+
+fn code(error: &anyhow::Error, with_command: bool) -> u8 {
+    if let Some(error) = error.downcast_ref::<RunError>() {
+        return u8::try_from(error.exit_code()).unwrap_or(OWN_FAILURE);
+    }
+    match error.downcast_ref::<RecordError>() {
+        Some(RecordError::Command { source, .. }) if source.kind() == io::ErrorKind::NotFound => return 127,
+        Some(RecordError::Command { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => return 126,
+        _ => {}
+    }
+    if with_command {
+        OWN_FAILURE
+    } else if is_environment(error) {
+        ENVIRONMENT
+    } else {
+        BAD_INPUT
+    }
+}
+
+/// What the user gave is in order, and this machine cannot do it.
+fn is_environment(error: &anyhow::Error) -> bool {
+    error.is::<RecordError>()
+        || error.downcast_ref::<LiveError>().is_some_and(|error| !matches!(error, LiveError::NoSuchProcess { .. }))
+}
