@@ -2,7 +2,7 @@
 //!
 //! Lives here: fetching them by ptrace. Does not: what they decide (see [`crate::simulate`]).
 //!
-//! The kernel shows a filter to a tracer of a stopped task only, so the task is stopped for some 0.1 ms. A few calls
+//! The kernel shows a filter to a tracer of a stopped task only, so the task is stopped for less than a millisecond. A few calls
 //! that it was blocked in may see that as an interruption (`epoll_wait` returns EINTR), as they do when a shell
 //! suspends it. See `restart` for the one that needs help.
 
