@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fate::Filters;
+use super::fate::{Bits, Filters};
 use crate::behaviour::{Behaviour, CallId};
 use crate::policy::Policy;
 use crate::profile::{Condition, Operator};
@@ -41,7 +41,7 @@ pub(super) fn flags(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -
         if !is_clone(call) || index != 0 || namespaces == 0 || !policy.wants(source.origin, source.phase) {
             continue;
         }
-        if filters.refuse_masked(instance, NAME, index, namespaces, NAMESPACE_FLAGS) {
+        if filters.refuse(instance, NAME, Bits { index, value: namespaces, mask: NAMESPACE_FLAGS }) {
             flags.refused |= namespaces;
         } else {
             flags.used |= namespaces;

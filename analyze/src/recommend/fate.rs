@@ -41,6 +41,17 @@ struct Enforced {
     stub: bool,
 }
 
+/// What is known of an argument.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bits {
+    /// Which argument.
+    pub(super) index: u32,
+    /// Its bits, as far as they are known.
+    pub(super) value: u64,
+    /// Which bits are known.
+    pub(super) mask: u64,
+}
+
 /// What a filter does with a call.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
@@ -89,16 +100,16 @@ impl Filters {
         }
     }
 
-    /// Whether a container's filter turns a call away for these bits of an argument, of which only those in `mask` are
-    /// known. Where that does not tell, it does not.
-    pub(super) fn refuse_masked(&self, instance: &Instance, name: &str, index: u32, value: u64, mask: u64) -> bool {
+    /// Whether a container's filter turns a call away for what is known of an argument. Where that does not tell, it
+    /// does not.
+    pub(super) fn refuse(&self, instance: &Instance, name: &str, bits: Bits) -> bool {
         let Some(enforced) = self.by_instance.get(instance) else { return false };
         let passes = |rule: &Rule| {
             rule.conditions.iter().all(|condition| {
-                let told = condition.index == index
+                let told = condition.index == bits.index
                     && condition.operator == Operator::MaskedEqual
-                    && condition.value & !mask == 0;
-                !told || value & condition.value == condition.value_two
+                    && condition.value & !bits.mask == 0;
+                !told || bits.value & condition.value == condition.value_two
             })
         };
         let through =

@@ -308,7 +308,7 @@ fn a_killed_call_looks_like_a_success_and_is_refused() {
     assert!(
         !allows(&recommendation, "swapon") && !allows(&recommendation, "swapoff") && allows(&recommendation, "sync")
     );
-    let compat = judge(&Run::new("r").filter(filter).abi(Abi::I386).made("getpid", 1));
+    let compat = judge(&Run::new("r").filter(filter).abi(Abi::I386).made("sync", 1));
     assert!(kinds(&compat).contains(&Kind::Refused), "a filter kills what it does not cover");
 }
 

@@ -73,13 +73,11 @@ fn engine() -> Result<&'static Tera, tera::Error> {
     engine.register_filter("markdown", on_string(text::markdown));
     engine.register_filter("code", on_string(text::code));
     engine.register_filter("underline", on_string(|text| "=".repeat(text::visible(text).chars().count())));
-    engine.register_filter("duration", |value: &Value, _: &HashMap<String, Value>| {
-        Ok(Value::from(text::duration(value.as_u64().unwrap_or_default())))
-    });
-    engine.register_filter("number", |value: &Value, _: &HashMap<String, Value>| Ok(Value::from(value.to_string())));
-    engine.register_filter("counted", counted);
-    engine.register_filter("pad", pad);
-    engine.register_filter("wrap", wrap);
+    engine.register_filter("number", on_value(|value, _| value.to_string()));
+    engine.register_filter("duration", on_value(|value, _| text::duration(value.as_u64().unwrap_or_default())));
+    engine.register_filter("counted", on_value(counted));
+    engine.register_filter("pad", on_value(pad));
+    engine.register_filter("wrap", on_value(wrap));
     engine.add_raw_templates(TEMPLATES)?;
     Ok(ENGINE.get_or_init(|| engine))
 }
@@ -94,26 +92,31 @@ fn on_string(change: fn(&str) -> String) -> impl tera::Filter {
     }
 }
 
+/// A filter that cannot fail.
+fn on_value(change: fn(&Value, &HashMap<String, Value>) -> String) -> impl tera::Filter {
+    move |value: &Value, arguments: &HashMap<String, Value>| Ok(Value::from(change(value, arguments)))
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
 }
 
 /// `{{ 2 | counted(noun="run") }}`: 2 runs.
-fn counted(value: &Value, arguments: &HashMap<String, Value>) -> tera::Result<Value> {
+fn counted(value: &Value, arguments: &HashMap<String, Value>) -> String {
     let count = usize::try_from(value.as_u64().unwrap_or_default()).unwrap_or(usize::MAX);
-    Ok(Value::from(text::counted(count, arguments.get("noun").and_then(Value::as_str).unwrap_or_default())))
+    text::counted(count, arguments.get("noun").and_then(Value::as_str).unwrap_or_default())
 }
 
 /// Fills up with spaces: to the right, or for a negative width to the left.
-fn pad(value: &Value, arguments: &HashMap<String, Value>) -> tera::Result<Value> {
+fn pad(value: &Value, arguments: &HashMap<String, Value>) -> String {
     let width = arguments.get("width").and_then(Value::as_i64).unwrap_or_default();
     let (text, columns) = (plain(value), usize::try_from(width.unsigned_abs()).unwrap_or(WIDTH));
-    Ok(Value::from(if width < 0 { format!("{text:>columns$}") } else { format!("{text:<columns$}") }))
+    if width < 0 { format!("{text:>columns$}") } else { format!("{text:<columns$}") }
 }
 
-fn wrap(value: &Value, arguments: &HashMap<String, Value>) -> tera::Result<Value> {
+fn wrap(value: &Value, arguments: &HashMap<String, Value>) -> String {
     let indent = arguments.get("indent").and_then(Value::as_u64).unwrap_or_default();
-    Ok(Value::from(text::wrap(&plain(value), WIDTH, usize::try_from(indent).unwrap_or(0))))
+    text::wrap(&plain(value), WIDTH, usize::try_from(indent).unwrap_or(0))
 }
 
 #[cfg(test)]
