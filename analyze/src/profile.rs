@@ -150,7 +150,11 @@ impl Profile {
 
     /// Names that some rule allows, conditionally or not.
     pub fn allowed(&self) -> BTreeSet<&str> {
-        self.rules.iter().filter(|rule| matches!(rule.action, Action::Allow | Action::Log)).map(|rule| rule.name.as_str()).collect()
+        self.rules
+            .iter()
+            .filter(|rule| matches!(rule.action, Action::Allow | Action::Log))
+            .map(|rule| rule.name.as_str())
+            .collect()
     }
 
     /// Rules grouped by what they do, for dialects that list names together.
