@@ -3,12 +3,13 @@
 
 use std::fs;
 
-use ctrec_recording::Store;
+use ctrec_recording::{Abi, LossKind, Store};
 use tempfile::TempDir;
 
 use crate::gate;
 use crate::image::text;
 use crate::process::{Outcome, run};
+use crate::program::Program;
 
 /// Runs a shell script in a mount namespace of its own; `$0` is ctrec, `$1` a folder to use.
 fn in_own_mounts(script: &str, folder: &TempDir) -> Outcome {
@@ -50,30 +51,40 @@ fn a_store_that_cannot_be_written_is_named() {
     assert_refused(&outcome, 125, &[text(folder.path())]);
 }
 
-/// The disk fills up while a command is recorded, and has room again before it ends: the windows that could not be
-/// written are in later ones, and the recording says so.
+/// Fills the disk that the store is on, works until ctrec says so, and makes room again. `$1` is a folder, `$2` the
+/// program that makes ten of each call a round.
+const WORKLOAD: &str = r#"
+head -c 100M /dev/zero > "$1/disk/filler" 2> /dev/null
+until grep -q 'cannot be written' "$1/stderr"; do
+    "$2" 1 0 10 > /dev/null
+    echo >> "$1/rounds"
+done
+rm "$1/disk/filler"
+"#;
+
+/// Records that workload, and saves the store from a disk that ends with the mount namespace.
+const RECORD: &str = r#"
+mkdir "$1/disk" && mount -t tmpfs -o size=2M none "$1/disk"
+"$0" record --window 1s --output "$1/disk/store" -- timeout 60 sh "$1/workload" "$1" "$1/counts" 2> "$1/stderr"
+code=$?
+cat "$1/stderr" >&2
+cp -r "$1/disk/store" "$1/store"
+exit $code
+"#;
+
 #[test]
 fn a_full_disk_delays_windows_and_loses_nothing() {
     if !gate::open("a_full_disk_delays_windows_and_loses_nothing", &["gcc"]) {
         return;
     }
     let folder = TempDir::new().unwrap();
-    let counts = crate::program::Program::Counts.binary();
-    let workload = format!(
-        "head -c 100M /dev/zero > \"$1/disk/filler\" 2>/dev/null; {counts} 1 0 1000 >/dev/null; \
-         until grep -q 'cannot be written' \"$1/stderr\"; do {counts} 1 0 10 >/dev/null; echo >> \"$1/rounds\"; done; \
-         rm \"$1/disk/filler\"",
-        counts = text(&counts)
-    );
-    fs::write(folder.path().join("workload"), workload).unwrap();
-    let script = "mkdir \"$1/disk\" && mount -t tmpfs -o size=2M none \"$1/disk\" && \
-        \"$0\" record --window 1s --output \"$1/disk/store\" -- sh -c '. \"$0/workload\"' \"$1\" 2> \"$1/stderr\"; \
-        code=$?; cat \"$1/stderr\" >&2; cp -r \"$1/disk/store\" \"$1/store\"; exit $code";
-    in_own_mounts(script, &folder).success();
+    fs::write(folder.path().join("workload"), WORKLOAD).unwrap();
+    fs::copy(Program::Counts.binary(), folder.path().join("counts")).unwrap();
+    in_own_mounts(RECORD, &folder).success();
 
-    let rounds = fs::read(folder.path().join("rounds")).map_or(0, |rounds| rounds.len() as u64);
-    let recording = Store::open(folder.path().join("store")).and_then(|store| store.read_all()).unwrap().remove(0);
-    let yields = recording.calls.iter().filter(|call| call.number == 24).map(|call| call.succeeded).sum::<u64>();
-    assert_eq!(yields, 1000 + 10 * rounds, "sched_yield, all of them");
-    assert!(recording.losses.iter().any(|loss| loss.kind == ctrec_recording::LossKind::WriteDelayed));
+    let rounds = fs::read(folder.path().join("rounds")).unwrap().len() as u64;
+    let recordings = Store::open(folder.path().join("store")).and_then(|store| store.read_all()).unwrap();
+    let yields = recordings[0].calls.iter().filter(|call| (call.abi, call.number) == (Abi::X86_64, 24));
+    assert_eq!(yields.map(|call| call.succeeded).sum::<u64>(), 10 * rounds, "sched_yield, all of them");
+    assert!(recordings[0].losses.iter().any(|loss| loss.kind == LossKind::WriteDelayed));
 }

@@ -4,30 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ctrec_analyze::names;
-use ctrec_recording::{Abi, Phase};
+use ctrec_recording::{Abi, Origin, Phase};
 
 use crate::observer::bpftrace::Seen;
 use crate::recorder::{Counts, Recorded};
 
-/// execve on x86-64.
-const EXECVE: (Abi, i64) = (Abi::X86_64, 59);
-
-/// The workload's calls are bpftrace's, each made as often. The execve with which a runtime becomes the workload
-/// is entered under the runtime's name and returns under the workload's: `starts` of them.
-pub(crate) fn assert_same_calls(recorded: &Recorded, observed: &[Seen], starts: u64) {
+/// The workload's calls are bpftrace's, each made as often. The execve with which a runtime becomes the workload is
+/// the runtime's.
+pub(crate) fn assert_same_calls(recorded: &Recorded, observed: &[Seen]) {
     let mut expected = Counts::new();
     for seen in observed.iter().filter(|seen| !is_runtime(&seen.thread)) {
         let abi = if seen.compat { Abi::I386 } else { Abi::X86_64 };
         *expected.entry((abi, seen.number)).or_default() += seen.count;
     }
-    *expected.entry(EXECVE).or_default() += starts;
     let workload = recorded.counts(|row| row.phase == Phase::Workload);
     assert_eq!(difference(&workload, &expected), BTreeMap::new(), "call: (recorded, observed)");
 }
 
-/// The workload's calls are strace's, by name.
+/// The workload's calls of the container's first process and its descendants are strace's, by name.
 pub(crate) fn assert_same_names(recorded: &Recorded, observed: &BTreeMap<String, u64>) {
-    let workload = recorded.counts(|row| row.phase == Phase::Workload);
+    let workload = recorded.counts(|row| row.phase == Phase::Workload && row.origin == Origin::Init);
     let recorded: BTreeSet<(Abi, i64)> = workload.into_keys().collect();
     let observed: BTreeSet<(Abi, i64)> = observed.keys().map(|name| (Abi::X86_64, number(name))).collect();
     let label = |(abi, number): &(Abi, i64)| names::label(*abi, *number);

@@ -41,7 +41,7 @@ impl Recorder {
         let mut process = Process::start(&[env!("CARGO_BIN_EXE_ctrec"), "record", "--output", text(store.path())]);
         wait_for("ctrec to record", || {
             assert!(process.runs(), "ctrec ended: {}", process.stderr());
-            Store::open(store.path()).ok()
+            process.stderr().contains("recording;").then_some(())
         });
         Self { process, store }
     }
