@@ -1,0 +1,25 @@
+/* Loads and attaches the programs of an object file, says so by a line on stdout, and keeps them until stdin ends. */
+#include <bpf/libbpf.h>
+#include <stdio.h>
+
+int main(int count, char **words)
+{
+	struct bpf_object *object = count == 2 ? bpf_object__open_file(words[1], 0) : 0;
+	struct bpf_program *program;
+
+	if (!object || bpf_object__load(object)) {
+		fprintf(stderr, "attach: cannot load the object file\n");
+		return 1;
+	}
+	bpf_object__for_each_program(program, object) {
+		if (!bpf_program__attach(program)) {
+			fprintf(stderr, "attach: cannot attach %s\n", bpf_program__name(program));
+			return 1;
+		}
+	}
+	puts("attached");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	return 0;
+}

@@ -1,0 +1,88 @@
+#!/bin/sh
+# What a recorded call costs: nothing attached, an empty program on the same hook, recorded, and a bystander of a
+# recording, interleaved, each attached anew every round. Needs root.
+#
+# Compares minima over all rounds: other load on the machine only adds. Usage: scripts/bench.sh [ROUNDS [CHUNKS]]
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+rounds=${1:-12}
+chunks=${2:-1000}
+[ "$(id -u)" = 0 ] || { echo 'the cost of recording is measured as root: run it again with sudo' >&2; exit 3; }
+
+install_to_build
+install_missing 'libbpf-dev:/usr/include/bpf/libbpf.h'
+prepare_cargo
+say "building in $CARGO_TARGET_DIR"
+cargo build --quiet --release --workspace --all-targets
+ctrec=$CARGO_TARGET_DIR/release/ctrec
+
+work=$(mktemp -d)
+waiting=
+finish() {
+    [ -z "$waiting" ] || kill "$waiting" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+gcc -O2 -Wall -o "$work/loop" benches/loop.c
+gcc -O2 -Wall -o "$work/attach" benches/attach.c -lbpf
+clang -g -O2 -target bpf -c benches/empty.bpf.c -o "$work/empty.o"
+cpu=$(($(nproc) - 1))
+
+nothing() { "$work/loop" "$cpu" "$chunks" "$work/nothing"; }
+
+empty() {
+    mkfifo "$work/ready" "$work/over"
+    exec 3<> "$work/over" # for reading too, or opening it would wait for the reader
+    { "$work/attach" "$work/empty.o" < "$work/over" || echo failed; } > "$work/ready" 3>&- &
+    waiting=$!
+    read -r answer < "$work/ready"
+    [ "$answer" != failed ] || exit 1
+    "$work/loop" "$cpu" "$chunks" "$work/empty"
+    exec 3>&-
+    wait "$waiting"
+    waiting=
+    rm "$work/ready" "$work/over"
+}
+
+recorded() { "$ctrec" -q record --output "$work/store" -- "$work/loop" "$cpu" "$chunks" "$work/recorded"; }
+
+# A recording of a command that only waits, and the loop beside it.
+bystander() {
+    mkfifo "$work/ready" "$work/over"
+    # shellcheck disable=SC2016 # the inner shell expands
+    { "$ctrec" -q record --output "$work/store" -- sh -c 'echo ready > "$0/ready"; read -r _ < "$0/over"' "$work" ||
+        echo failed > "$work/ready"; } &
+    waiting=$!
+    read -r answer < "$work/ready"
+    [ "$answer" != failed ] || exit 1
+    "$work/loop" "$cpu" "$chunks" "$work/bystander"
+    echo > "$work/over"
+    wait "$waiting"
+    waiting=
+    rm "$work/ready" "$work/over"
+}
+
+round=0
+while [ "$round" -lt "$rounds" ]; do
+    round=$((round + 1))
+    say "round $round of $rounds"
+    for variant in $(printf '%s\n' nothing empty recorded bystander | shuf); do
+        "$variant"
+    done
+done
+
+least() { sort -n "$work/$1" | head -n 1 | cut -d ' ' -f 1; }
+awk -v n="$(least nothing)" -v e="$(least empty)" -v r="$(least recorded)" -v b="$(least bystander)" \
+    -v rounds="$rounds" -v chunks="$((rounds * chunks))" 'BEGIN {
+    printf "getppid, ns a call, least of %d chunks in %d attachments\n\n", chunks, rounds
+    printf "| variant | ns | added | of an empty program | above it, ns |\n|---|---|---|---|---|\n"
+    printf "| nothing attached | %.1f | | | |\n", n
+    printf "| empty program on the hook | %.1f | %.1f | 1.00 | |\n", e, e - n
+    printf "| recorded | %.1f | %.1f | %.2f | %.1f |\n", r, r - n, (r - n) / (e - n), r - e
+    printf "| bystander of a recording | %.1f | %.1f | %.2f | %.1f |\n", b, b - n, (b - n) / (e - n), b - e
+    failed = (r - n) / (e - n) > 1.35 || (b - n) / (e - n) > 1.15
+    print failed ? "\nABOVE THE LIMIT of 1.35 recorded, 1.15 bystander" : "\nwithin the limit of 1.35 recorded, 1.15 bystander"
+    exit failed
+}'
