@@ -152,12 +152,13 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
+/// What a hook cannot see by its nature is no loss: a loss is what it should have seen and did not.
 fn blind_hooks(behaviour: &Behaviour) -> Option<Finding> {
     let hooks = behaviour.runs().values().flat_map(|run| &run.blind_to);
     let blind: BTreeSet<String> = hooks.map(|(hook, to)| format!("{hook}: {}", to.join(", "))).collect();
-    let text = "a hook of the recorder could not see all that is asked of it on this kernel";
-    let advice = "ctrec doctor tells what is missing and how to get it.";
-    let made = || finding(Severity::Incomplete, Kind::BlindHook, text, advice, blind.iter().cloned().collect());
+    let text = "there is something that the recorder's hooks cannot see on this kernel";
+    let advice = "Where it matters, ctrec doctor tells what would help.";
+    let made = || finding(Severity::Note, Kind::BlindHook, text, advice, blind.iter().cloned().collect());
     (!blind.is_empty()).then(made)
 }
 

@@ -355,6 +355,9 @@ fn findings_tell_what_a_recording_is_worth() {
     assert!(kinds(&running).contains(&Kind::AlreadyRunning));
     let nothing = judge(&Run::new("r"));
     assert!(kinds(&nothing).contains(&Kind::NothingSeen));
+    let mut blind = long.clone();
+    blind.recording.header.hooks = vec![ctrec_recording::Hook { name: "h".to_owned(), blind_to: vec!["x".to_owned()] }];
+    assert!(kinds(&judge(&blind)).contains(&Kind::BlindHook));
     let mut open = long;
     open.recording.header.ended_ns = None;
     assert!(kinds(&judge(&open)).contains(&Kind::StillRecording));

@@ -41,6 +41,7 @@ fn text_shows_every_call_with_its_evidence() {
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }
+    assert!(!text.contains("\n\n\n") && text.ends_with('\n'), "{text}");
     assert!(text.lines().filter(|line| !line.starts_with("  ")).all(|line| line.chars().count() <= 80), "{text}");
 }
 
@@ -56,6 +57,7 @@ fn what_the_default_refuses_comes_first() {
 #[test]
 fn markdown_has_a_row_for_each_source_of_a_call() {
     let markdown = report(&sample()).markdown().unwrap();
+    assert!(!markdown.contains("\n\n\n") && markdown.ends_with('\n'), "{markdown}");
     let table = |title: &str| -> Vec<&str> {
         let section = markdown.split(title).nth(1).unwrap().split("\n## ").next().unwrap();
         section.lines().filter(|line| line.starts_with('|')).collect()
@@ -68,6 +70,23 @@ fn markdown_has_a_row_for_each_source_of_a_call() {
         calls.iter().any(|row| row.contains("| `accept4` | `x86_64` | init | workload | `/usr/sbin/nginx` | 2 | 2 |"))
     );
     assert_eq!(table("## Losses").len(), 3);
+}
+
+#[test]
+fn what_is_not_there_is_said_to_be_none() {
+    let mut run = Run::new("r").made("read", 1);
+    for number in 2..=6 {
+        run = run.window(number);
+    }
+    run = run.clone().that(|container| container.runtime = Some("crun".to_owned()));
+    let mut other = run.clone();
+    other.recording.header.run = "s".to_owned();
+    let both = behaviour(&run.recording).merge(behaviour(&other.recording));
+    let report = Report::of(&[both], &Policy::default()).unwrap();
+    let (text, markdown) = (report.text().unwrap(), report.markdown().unwrap());
+    assert!(text.contains("Findings\nnone\n\nLosses\nnone\n\nContainers\n"), "{text}");
+    assert!(markdown.contains("## Findings\n\nNone.\n\n## Losses\n\nNone.\n\n## Containers"), "{markdown}");
+    assert!(text.contains("read                          2") && text.contains("in 2 of 2 runs, 2 windows"), "{text}");
 }
 
 #[test]
