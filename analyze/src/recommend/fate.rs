@@ -88,7 +88,7 @@ impl Filters {
     /// What became of a call of a container. Without a filter that is known, nothing was refused.
     pub(super) fn fate(&self, instance: &Instance, call: CallId, outcome: &Outcome) -> Fate {
         let Some(enforced) = self.by_instance.get(instance) else { return Fate::Made };
-        let carried_out = outcome.succeeded + outcome.interrupted + outcome.unfinished > 0;
+        let carried_out = [outcome.succeeded, outcome.interrupted, outcome.unfinished].iter().any(|count| *count > 0);
         match enforced.answer(call) {
             Answer::Ends => Fate::Refused,
             Answer::Through => Fate::Made,
@@ -191,14 +191,15 @@ fn is_refusal(action: Action) -> bool {
 
 /// It failed, and with these errnos alone. An errno that was lost may have been another.
 fn only(outcome: &Outcome, given: &BTreeSet<i32>) -> bool {
-    outcome.failed > 0
-        && outcome.errnos.keys().all(|errno| given.contains(errno))
-        && outcome.errnos.values().sum::<u64>() >= outcome.failed
+    outcome.failed > 0 && outcome.errnos.keys().all(|errno| given.contains(errno)) && told(outcome) >= outcome.failed
 }
 
 /// It failed, and some time with one of these errnos, or nobody knows with which.
 fn some(outcome: &Outcome, given: &BTreeSet<i32>) -> bool {
-    outcome.failed > 0
-        && (outcome.errnos.keys().any(|errno| given.contains(errno))
-            || outcome.errnos.values().sum::<u64>() < outcome.failed)
+    outcome.failed > 0 && (outcome.errnos.keys().any(|errno| given.contains(errno)) || told(outcome) < outcome.failed)
+}
+
+/// Failures whose errno is known.
+fn told(outcome: &Outcome) -> u64 {
+    outcome.errnos.values().fold(0, |sum, count| sum.saturating_add(*count))
 }

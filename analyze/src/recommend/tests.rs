@@ -385,3 +385,10 @@ fn errors_say_what_to_do() {
     assert!(error.to_string().contains("riscv64"));
     assert!(matches!(recommend(&Behaviour::default(), &Policy::default()), Err(RecommendError::NothingRecorded)));
 }
+
+#[test]
+fn absurd_counts_of_a_broken_store_do_no_harm() {
+    let run = Run::new("r").filter(&allowing(&["read"])).failed("mount", 1, u64::MAX).failed("mount", 2, u64::MAX);
+    let recommendation = judge(&run.made("read", u64::MAX).window(2).made("read", u64::MAX).number(i64::MIN, u64::MAX));
+    assert!(allows(&recommendation, "read"));
+}
