@@ -32,8 +32,18 @@ __noinline int read_path(__u64 file_address, __u64 fs_address)
 			struct mount *mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
 			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
 
-			if (above == mount)
-				goto done; /* outside of the task's root */
+			if (above == mount) {
+				/*
+				 * Outside of the task's root. A file that is a mount of its own, as runc mounts itself
+				 * before it enters a container, has no other name than this.
+				 */
+				if (!offset) {
+					length = bpf_probe_read_kernel_str(path->components, NAME_BYTES,
+									   BPF_CORE_READ(dentry, d_name.name));
+					offset = length > 0 ? length & (NAME_BYTES * 2 - 1) : 0;
+				}
+				goto done;
+			}
 			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
 			mnt = (void *)above + bpf_core_field_offset(struct mount, mnt);
 			continue;

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus};
 
@@ -41,11 +41,6 @@ impl Command {
         Ok(Self { child, ended })
     }
 
-    /// Its process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Readable when it has ended.
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.ended.as_fd()
@@ -59,7 +54,8 @@ impl Command {
     /// Passes a signal on. One that has ended already is fine.
     pub(crate) fn signal(&self, signal: Signal) {
         if let Ok(pid) = i32::try_from(self.child.id()) {
-            drop(kill(Pid::from_raw(pid), signal));
+            // The only failure is that it has ended, which the caller learns from its descriptor.
+            kill(Pid::from_raw(pid), signal).unwrap_or_default();
         }
     }
 }
@@ -83,11 +79,4 @@ fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     let descriptor = i32::try_from(descriptor).map_err(io::Error::other)?;
     // SAFETY: a new descriptor that nobody else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
-/// Whether a child's descriptor is the given one; used to tell which of several became readable.
-impl AsRawFd for Command {
-    fn as_raw_fd(&self) -> i32 {
-        self.ended.as_raw_fd()
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Lives here: differences, and the rows made of them. Does not: reading maps (see `kernel`), writing (see the store).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ctrec_recording::{Abi, Argument, Call, Errno, Loss, LossKind, Origin, Phase, Segment, Start, Window};
 
@@ -88,6 +88,8 @@ pub(crate) struct Counters {
     losses: BTreeMap<(u32, u32), u64>,
     uncounted_losses: u64,
     misses: BTreeMap<String, u64>,
+    /// Container, ABI and number of every call so far.
+    kinds: BTreeSet<(u32, Abi, i64)>,
     gathered: Gathered,
 }
 
@@ -241,9 +243,9 @@ impl Counters {
         Ok(())
     }
 
-    /// Containers with anything gathered.
+    /// Distinct calls of distinct containers, so far.
     pub(crate) fn call_kinds(&self) -> usize {
-        self.slots.values().map(|slot| slot.succeeded.len()).sum()
+        self.kinds.len()
     }
 
     /// What was gathered, of the containers that are `kept`, as a segment.
@@ -286,6 +288,7 @@ impl Counters {
 
     /// The gathered counts are on disk.
     pub(crate) fn written(&mut self) {
+        self.kinds.extend(self.gathered.calls.keys().map(|key| (key.container, key.abi, key.number)));
         self.gathered = Gathered::default();
     }
 }

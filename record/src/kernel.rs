@@ -144,10 +144,7 @@ impl<'storage> Kernel<'storage> {
 
     /// The hooks of this kernel, and what they cannot see.
     pub(crate) fn hooks(&self) -> Vec<Hook> {
-        let mut hooks = vec![Hook {
-            name: "tp_btf/sys_exit".to_owned(),
-            blind_to: vec!["calls that the vsyscall page emulates".to_owned()],
-        }];
+        let mut hooks = vec![Hook { name: "tp_btf/sys_exit".to_owned(), blind_to: Vec::new() }];
         hooks.push(Hook {
             name: "tp_btf/sched_process_exec".to_owned(),
             blind_to: if self.exact_exec {

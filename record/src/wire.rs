@@ -115,12 +115,6 @@ impl Event {
     pub(crate) fn cgroup_path(&self) -> String {
         text(&self.path, self.path_bytes)
     }
-
-    /// The command name of the task.
-    pub(crate) fn comm(&self) -> String {
-        let length = self.comm.iter().position(|byte| *byte == 0).unwrap_or(self.comm.len());
-        String::from_utf8_lossy(&self.comm[..length]).into_owned()
-    }
 }
 
 impl KernelPath {

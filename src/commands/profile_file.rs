@@ -42,11 +42,15 @@ pub(super) fn compiled(
     let profile = read(file, capabilities, quiet)?;
     let native = native_architecture().context("ctrec has no call tables for this machine")?;
     let compiled = compile(&profile, runtime.into(), native).with_context(|| format!("cannot use {}", file.display()))?;
-    if !compiled.unknown_names.is_empty() && !quiet {
+    // A rule that refuses loses nothing: a name that libseccomp does not know is refused anyway.
+    let allowed = profile.allowed();
+    let unknown: Vec<&str> =
+        compiled.unknown_names.iter().map(String::as_str).filter(|name| allowed.contains(name)).collect();
+    if !unknown.is_empty() && !quiet {
         eprintln!(
-            "warning: {}: this machine's libseccomp does not know {}; their rules have no effect here",
+            "warning: {}: this machine's libseccomp does not know {}, so they are refused here",
             file.display(),
-            compiled.unknown_names.join(", ")
+            unknown.join(", ")
         );
     }
     Ok(compiled)

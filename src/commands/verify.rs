@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use ctrec_analyze::behaviour::Behaviour;
+use ctrec_analyze::behaviour::{Behaviour, CallId};
 use ctrec_analyze::compare::Measure;
 use ctrec_analyze::policy::{Dialect, Policy};
+use ctrec_analyze::profile::{Action, Profile};
 use ctrec_analyze::recommend::{Fate, recommend};
 use ctrec_enforce::{Compiled, KnownArgument, Refusal, Verdict, refusal};
 
@@ -48,11 +49,11 @@ fn check(behaviour: &Behaviour, policy: &Policy, compiled: &Compiled) -> anyhow:
     let filters = std::slice::from_ref(&compiled.filter);
     let mut checked = Checked::default();
     for (call, fate) in &recommendation.fates {
-        if *fate == Fate::Refused {
-            continue; /* it is refused today, and the container lives with that */
+        if *fate == Fate::Refused || call.name().is_none() {
+            continue; /* refused today, and the container lives with that; or a number that no profile can name */
         }
         checked.calls += 1;
-        let known = arguments(behaviour, policy, *call);
+        let known = arguments(behaviour, &recommendation.profile, *call);
         let refusals = known.iter().filter_map(|argument| refusal(filters, call.abi, call.number, argument.as_slice()));
         let Some(worst) = refusals.max_by_key(|refusal| refusal.decision.verdict() == Verdict::Refused) else { continue };
         if worst.decision.verdict() == Verdict::Refused {
@@ -65,18 +66,14 @@ fn check(behaviour: &Behaviour, policy: &Policy, compiled: &Compiled) -> anyhow:
     Ok(checked)
 }
 
-/// What is known of the arguments of a call: for clone, each set of namespace flags that was seen, and none of them.
-fn arguments(
-    behaviour: &Behaviour,
-    policy: &Policy,
-    call: ctrec_analyze::behaviour::CallId,
-) -> Vec<Option<KnownArgument>> {
+/// What is known of the arguments of a call: for clone, no namespace flags, and each set of them that was seen if the
+/// workload needs any, which the recommendation tells: it allows clone without a condition then.
+fn arguments(behaviour: &Behaviour, needed: &Profile, call: CallId) -> Vec<Option<KnownArgument>> {
     if call.name() != Some("clone") {
         return vec![None];
     }
-    let seen = behaviour.arguments().filter(|(_, of, source, index, ..)| {
-        *of == call && *index == 0 && policy.wants(source.origin, source.phase)
-    });
+    let with_flags = needed.rules_of("clone").any(|rule| rule.action == Action::Allow && rule.conditions.is_empty());
+    let seen = behaviour.arguments().filter(|(_, of, _, index, ..)| with_flags && *of == call && *index == 0);
     let values: BTreeSet<u64> = seen.map(|(.., value, _)| value).chain([0]).collect();
     values.into_iter().map(|value| Some(KnownArgument { index: 0, value, mask: NAMESPACE_FLAGS })).collect()
 }

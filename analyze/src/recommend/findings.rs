@@ -79,7 +79,7 @@ fn loss(kind: LossKind, count: u64, details: Vec<String>) -> Finding {
         LossKind::ReadFault => (
             Incomplete,
             "incomplete: kernel memory could not be read for some events, so paths or arguments are missing",
-            "Record again; if it persists, ctrec doctor tells what this kernel offers.",
+            "Record again; if it persists, try another kernel.",
         ),
         LossKind::AttachGap => (
             Incomplete,
@@ -157,7 +157,7 @@ fn blind_hooks(behaviour: &Behaviour) -> Option<Finding> {
     let hooks = behaviour.runs().values().flat_map(|run| &run.blind_to);
     let blind: BTreeSet<String> = hooks.map(|(hook, to)| format!("{hook}: {}", to.join(", "))).collect();
     let text = "there is something that the recorder's hooks cannot see on this kernel";
-    let advice = "Where it matters, ctrec doctor tells what would help.";
+    let advice = "Where it matters, record on Linux 6.10 or newer.";
     let made = || finding(Severity::Note, Kind::BlindHook, text, advice, blind.iter().cloned().collect());
     (!blind.is_empty()).then(made)
 }
