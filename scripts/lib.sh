@@ -3,6 +3,10 @@
 #
 # Lives here: progress lines, installing what is missing, and where the build goes. Not: anything that tests or records.
 
+# Where the engines are, and chroot: not on every user's path.
+PATH=$PATH:/usr/sbin:/sbin
+export PATH
+
 # A progress line, on stderr so that data can be piped.
 say() {
     printf '==> %s\n' "$*" >&2
@@ -40,7 +44,7 @@ install_missing() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
 }
 
-# Whether a proof is there: a command on root's path too, or a file by its pattern.
+# Whether a proof is there: a command on the path, or a file by its pattern.
 is_there() {
     case $1 in
         */*)
@@ -48,7 +52,7 @@ is_there() {
             set -- $1
             [ -e "$1" ]
             ;;
-        *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1 ;;
+        *) command -v "$1" >/dev/null 2>&1 ;;
     esac
 }
 
