@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
 /* Loads and attaches the programs of an object file, says so by a line on stdout, and keeps them until stdin ends. */
 #include <bpf/libbpf.h>
 #include <stdio.h>

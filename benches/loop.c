@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
 /*
  * Times chunks of a cheap call and prints the least and the median time of one call, in ns.
  *

@@ -50,17 +50,18 @@ static __noinline int count_argument(__u32 slot, __u32 container, __s32 number, 
  */
 static __always_inline bool find_task(struct task_struct *task, __u32 tid, struct ctrec_task *out)
 {
-	__u64 *entry = &tids[tid & (CTREC_TIDS - 1)], before = *(volatile __u64 *)entry;
+	__u32 stack = stack_of(task);
+	__u64 *entry = &threads[stack & (CTREC_THREADS - 1)], before = *(volatile __u64 *)entry;
 	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &tid);
 
 	if (known) {
 		*out = *known;
-		cache(tid, out);
+		cache(task, out);
 		return true;
 	}
 	if (adopt(task, out))
 		return true;
-	__sync_val_compare_and_swap(entry, before, (__u64)tid << 32);
+	__sync_val_compare_and_swap(entry, before, (__u64)stack << 32);
 	return false;
 }
 
@@ -76,7 +77,7 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 	if (state.phase == CTREC_PHASE_SETUP && task->seccomp.mode == SECCOMP_MODE_FILTER) {
 		loading = loads_filter(compat, number);
 		if (!loading)
-			promote(tid, &state);
+			promote(task, &state);
 	}
 	if (result == 0 && (returns_in_child(compat, number) || is_exec(compat, number)))
 		return 0; /* a child's own exit; a success that on_exec has counted */
@@ -89,7 +90,7 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 			count_argument(slot, state.container, number, flags);
 	}
 	if (loading) /* the call that loads the filter was not subject to it */
-		promote(tid, &state);
+		promote(task, &state);
 	return 0;
 }
 
@@ -116,29 +117,40 @@ static __always_inline bool needs_care(__s32 number)
 	return (__u32)(number - NR_FORK_CLONE_FIRST) < 4 || number == NR_CLONE3 || number == NR_EXECVEAT;
 }
 
+/* The registers lie on the thread's kernel stack. By way of memory, see `scratch`. */
+static __always_inline __u32 number_of_stack(struct pt_regs *regs, __u32 cpu)
+{
+	volatile __u64 *address = &scratch[cpu & (CTREC_CPUS - 1)].address;
+
+	*address = (__u64)regs;
+	return *address >> STACK_SHIFT;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 tid = task->pid;
-	__u64 entry = tids[tid & (CTREC_TIDS - 1)];
-	__u32 slot = entry, cpu;
+	__u32 cpu = bpf_get_smp_processor_id(), stack, slot;
+	struct task_struct *task;
 	struct ctrec_cells *mine;
 	struct ctrec_cell *cell;
 	__s32 number;
 	void *inner;
+	__u64 entry;
 
-	if (entry >> 32 != tid)
-		goto slow;
-	if (!slot)
+	stack = number_of_stack(regs, cpu);
+	entry = threads[stack & (CTREC_THREADS - 1)];
+	slot = entry;
+	if (entry >> 32 == stack && !slot)
 		return 0;
+	task = bpf_get_current_task_btf();
+	if (entry >> 32 != stack)
+		goto slow;
 	number = regs->orig_ax;
 	if ((__u32)number >= CTREC_CELLS || is_compat(task) || needs_care(number))
 		goto slow;
 	inner = bpf_map_lookup_elem(&cells, &slot);
 	if (!inner)
 		goto slow;
-	cpu = bpf_get_smp_processor_id();
 	mine = bpf_map_lookup_elem(inner, &cpu);
 	if (!mine)
 		goto slow;

@@ -72,7 +72,7 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 	if (!known) {
 		/* Moved out, unless a cgroup of another hierarchy still holds it. */
 		if (state && !container_of_cgroups(task))
-			unfollow(tid);
+			unfollow(task);
 		return 0;
 	}
 	id = *known;
@@ -91,7 +91,7 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 		bpf_map_delete_elem(&containers, &id);
 		return 0;
 	}
-	unfollow(tid);
+	unfollow(task);
 	join(task, id, cgroup, path);
 	return 0;
 }

@@ -9,11 +9,20 @@
 const volatile struct ctrec_config config = {};
 
 /*
- * Thread id -> slot, direct mapped: the whole hot path's lookup is one load. Entry: thread id << 32 | slot, with slot 0
- * for a thread that is not recorded and SLOW for one that the slow path must see; entry 0 for nothing known. Written by the kernel side only, except that user space
- * clears it when a process with several threads joins a container.
+ * Thread -> slot, direct mapped: the whole hot path's lookup is one load. A thread is known by its kernel stack, since
+ * the hook hands over the registers saved there; asking for the thread costs a helper call, more than all the rest.
+ * Entry: stack number << 32 | slot, with slot 0 for a thread that is not recorded and SLOW for one that the slow path
+ * must see; entry 0 for nothing known. Stacks are used again: a thread's entry goes when the thread ends, and is set
+ * before it first runs if it is recorded. Written by the kernel side only, except that user space clears it when a
+ * process with several threads joins a container.
  */
-__u64 tids[CTREC_TIDS];
+__u64 threads[CTREC_THREADS];
+
+/* Where a register pointer becomes a number, one line a CPU: the verifier allows no arithmetic on the pointer itself. */
+struct {
+	__u64 address;
+	__u64 pad[7];
+} scratch[CTREC_CPUS];
 
 /* Slot of the same thing under the i386 ABI, by native slot; 0: not asked for yet. Cleared with the slot. */
 __u32 compat_slots[CTREC_SLOTS];

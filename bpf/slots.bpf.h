@@ -80,23 +80,32 @@ static __always_inline __u32 slot_of(struct ctrec_task *state, bool compat)
 	return compat ? compat_slot(state->slot, state) : state->slot;
 }
 
+/* Kernel stacks are 16 KiB, aligned, on x86-64 and arm64. */
+#define STACK_SHIFT 14
+
+static __always_inline __u32 stack_of(struct task_struct *task)
+{
+	return (__u64)BPF_CORE_READ(task, stack) >> STACK_SHIFT;
+}
+
 /*
  * Puts what is known of a thread into the cache. A thread in set-up gets no slot there, so that each of its calls takes
  * the slow path, which sees the moment when a filter comes into force, by whichever thread loads it.
  */
-static __always_inline void cache(__u32 tid, struct ctrec_task *state)
+static __always_inline void cache(struct task_struct *task, struct ctrec_task *state)
 {
 	__u32 slot = state->phase == CTREC_PHASE_SETUP || !state->slot ? SLOW : state->slot;
+	__u32 stack = stack_of(task);
 
-	tids[tid & (CTREC_TIDS - 1)] = (__u64)tid << 32 | slot;
+	threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | slot;
 }
 
-static __always_inline void uncache(__u32 tid)
+static __always_inline void uncache(struct task_struct *task)
 {
-	__u32 index = tid & (CTREC_TIDS - 1);
+	__u32 stack = stack_of(task), index = stack & (CTREC_THREADS - 1);
 
-	if (tids[index] >> 32 == tid)
-		tids[index] = 0;
+	if (threads[index] >> 32 == stack)
+		threads[index] = 0;
 }
 
 #endif

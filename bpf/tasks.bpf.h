@@ -55,8 +55,9 @@ static __always_inline __u32 container_of_cgroups(struct task_struct *task)
 	return container_of_set((__u64)BPF_CORE_READ(task, cgroups));
 }
 
-static __always_inline void follow(__u32 tid, struct ctrec_task *state)
+static __always_inline void follow(struct task_struct *task, struct ctrec_task *state)
 {
+	__u32 tid = BPF_CORE_READ(task, pid);
 	struct ctrec_container *container = bpf_map_lookup_elem(&containers, &state->container);
 
 	if (bpf_map_update_elem(&tasks, &tid, state, BPF_ANY)) {
@@ -65,7 +66,7 @@ static __always_inline void follow(__u32 tid, struct ctrec_task *state)
 	}
 	if (container)
 		__sync_fetch_and_add(&container->tasks, 1);
-	cache(tid, state);
+	cache(task, state);
 }
 
 static __always_inline void left(__u32 container_id)
@@ -81,8 +82,9 @@ static __always_inline void left(__u32 container_id)
 		bpf_ringbuf_submit(event, 0);
 }
 
-static __always_inline void unfollow(__u32 tid)
+static __always_inline void unfollow(struct task_struct *task)
 {
+	__u32 tid = BPF_CORE_READ(task, pid);
 	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
 	__u32 container;
 
@@ -90,7 +92,7 @@ static __always_inline void unfollow(__u32 tid)
 		return;
 	container = state->container;
 	if (!bpf_map_delete_elem(&tasks, &tid)) {
-		uncache(tid);
+		uncache(task);
 		left(container);
 	}
 }
@@ -116,7 +118,7 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 		container->runtime_device = executable.device;
 	}
 	state.slot = native_slot(&state);
-	follow(tid, &state);
+	follow(task, &state);
 
 	event = new_event(CTREC_EVENT_JOINED, id);
 	if (!event)
@@ -179,7 +181,7 @@ __noinline __u32 origin_by_ancestors(__u64 address, __u32 id)
 /* A thread that nobody told us about: it lived before recording began, or its process joined with several threads. */
 static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 {
-	__u32 tid = BPF_CORE_READ(task, pid), tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = BPF_CORE_READ(task, tgid);
 	struct executable executable = {};
 	struct ctrec_task *leader;
 	__u32 id;
@@ -201,23 +203,25 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 		out->slot = native_slot(out);
 	}
 	out->exec_number = -1;
-	follow(tid, out);
+	follow(task, out);
 	return 1;
 }
 
 /* The set-up is over when a filter is in force on the thread itself. */
-static __always_inline void promote(__u32 tid, struct ctrec_task *state)
+static __always_inline void promote(struct task_struct *task, struct ctrec_task *state)
 {
+	__u32 tid = BPF_CORE_READ(task, pid);
+
 	state->phase = CTREC_PHASE_RUNTIME;
 	state->slot = native_slot(state);
 	bpf_map_update_elem(&tasks, &tid, state, BPF_EXIST);
-	cache(tid, state);
+	cache(task, state);
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	__u32 parent_tid = parent->pid, child_tid = child->pid;
+	__u32 parent_tid = parent->pid;
 	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &parent_tid);
 	bool moved = parent->cgroups->dfl_cgrp != child->cgroups->dfl_cgrp;
 	struct ctrec_task inherited;
@@ -234,7 +238,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	inherited = *state;
 	inherited.exec_number = -1;
-	follow(child_tid, &inherited);
+	follow(child, &inherited);
 	return 0;
 }
 
@@ -313,13 +317,11 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 		state.phase = CTREC_PHASE_WORKLOAD;
 	state.slot = native_slot(&state);
 	count_start(&state, parent);
-	if (old_tid != tid) {
+	if (old_tid != tid)
 		bpf_map_delete_elem(&tasks, &old_tid);
-		uncache(old_tid);
-	}
 	if (bpf_map_update_elem(&tasks, &tid, &state, BPF_ANY))
 		lose(CTREC_LOSS_TASKS_FULL, state.container);
-	cache(tid, &state);
+	cache(task, &state);
 	return 0;
 }
 
@@ -340,10 +342,10 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		struct ctrec_task state = *known;
 
 		if (state.phase == CTREC_PHASE_SETUP && task->seccomp.mode == SECCOMP_MODE_FILTER)
-			promote(tid, &state);
+			promote(task, &state);
 		count_sparse(slot_of(&state, compat), state.container, number, CTREC_OUTCOME_SUCCEEDED);
 	}
-	unfollow(tid);
+	unfollow(task);
 	return 0;
 }
 

@@ -142,6 +142,7 @@ struct signal_struct {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
+	void *stack;
 	pid_t pid;
 	pid_t tgid;
 	struct task_struct *real_parent;

@@ -16,7 +16,9 @@ enum ctrec_limits {
 	/* Slots alive at once. An index is 4 bytes here; memory for cells is made when a slot appears. */
 	CTREC_SLOTS = 16384,
 	/* Entries of the thread cache, a power of two. A collision costs time, not correctness. */
-	CTREC_TIDS = 65536,
+	CTREC_THREADS = 65536,
+	/* CPUs that the kernel side has room for, a power of two: more than any distribution's kernel is built for. */
+	CTREC_CPUS = 8192,
 	/* Bytes of a path that are kept; longer ones are marked as truncated. */
 	CTREC_PATH = 1024,
 	CTREC_COMM = 16,

@@ -21,10 +21,10 @@ pub(crate) const STORE: &str = "ctrec.data";
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Say less: errors only, and the data that was asked for.
+    /// Say less: errors only, and the data that was asked for
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more.
+    /// Say more: hooks and windows of a recording, the evidence of each rule
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
@@ -206,17 +206,24 @@ pub(crate) struct Run {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "whom", required = true, multiple = false)]
 pub(crate) struct Inspect {
-    /// A process or thread
-    #[arg(long, group = "whom")]
-    pub(crate) pid: Option<i32>,
-    /// A running container of docker, runc or crun: its name, or the start of its id
-    #[arg(long, value_name = "NAME", group = "whom")]
-    pub(crate) container: Option<String>,
+    #[command(flatten)]
+    pub(crate) whom: Whom,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: InspectFormat,
+}
+
+/// Whom to inspect.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whom {
+    /// A process or thread
+    #[arg(long)]
+    pub(crate) pid: Option<i32>,
+    /// A running container of docker, runc or crun: its name, or the start of its id
+    #[arg(long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

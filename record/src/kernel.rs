@@ -180,7 +180,7 @@ impl<'storage> Kernel<'storage> {
 
     /// Forgets what the thread cache holds, so that each thread is looked up again.
     pub(crate) fn clear_thread_cache(&mut self) -> Result<(), RecordError> {
-        self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?.tids.fill(0);
+        self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?.threads.fill(0);
         Ok(())
     }
 

@@ -119,9 +119,19 @@ pub fn record(options: &Options, observe: &mut dyn FnMut(&Progress)) -> Result<O
     let writer = RunWriter::create(&options.store, &header, options.format)?;
     let mut session = Session::new(options, header, writer, kernel)?;
     let result = session.run(&hierarchies, observe);
-    let end = result.as_ref().map_or_else(|error| End::Failure { message: error.to_string() }, Clone::clone);
-    let outcome = session.finish(end, observe);
-    result.and(outcome)
+    match result {
+        Ok(end) => session.finish(end, observe),
+        Err(error @ RecordError::Command { .. }) => {
+            session.abandon();
+            Err(error)
+        }
+        Err(error) => {
+            // What was recorded so far is worth keeping; the first error is the one to tell.
+            let end = End::Failure { message: error.to_string() };
+            drop(session.finish(end, &mut |_| ()));
+            Err(error)
+        }
+    }
 }
 
 fn header(options: &Options, cgroups: CgroupLayout) -> Result<Header, RecordError> {
@@ -286,7 +296,6 @@ impl<'storage> Session<'storage> {
             let number = self.kernel.add_container(&cgroups, Some((found.pid, monotonic_ns)))?;
             found.row.started_ns = now_ns;
             self.containers.add(number, found.row);
-            self.counters.lose(LossKind::AttachGap, Some(number), "it ran before recording began");
         }
         Ok(())
     }
@@ -406,6 +415,18 @@ impl<'storage> Session<'storage> {
             calls: self.counters.call_kinds(),
             losses: self.losses,
             unwritten: self.unwritten.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// The command could not be started, so there is nothing to keep: no run, and no store made for it.
+    fn abandon(self) {
+        let run = self.writer.path().to_owned();
+        drop(self);
+        if fs::remove_dir_all(&run).is_ok()
+            && let Some(store) = run.parent()
+        {
+            // Refused unless it is empty, which it is if it was made for this run.
+            fs::remove_dir(store).unwrap_or_default();
         }
     }
 

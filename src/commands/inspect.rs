@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use ctrec_analyze::text::visible;
+use ctrec_analyze::text::{counted, visible};
 use ctrec_analyze::{Abi, names};
 use ctrec_enforce::{Decision, Filter, Status, Verdict, decisions, filters_of};
 use ctrec_record::{Host, LiveContainer, live_containers};
@@ -18,7 +18,7 @@ use crate::cli::{Inspect, InspectFormat};
 const ABIS: [Abi; 2] = [Abi::X86_64, Abi::I386];
 
 pub(super) fn run(options: &Inspect) -> anyhow::Result<ExitCode> {
-    let pid = match (&options.pid, &options.container) {
+    let pid = match (&options.whom.pid, &options.whom.container) {
         (Some(pid), _) => *pid,
         (None, Some(name)) => i32::try_from(find(name)?)?,
         (None, None) => bail!("name a process with --pid or a container with --container"),
@@ -73,8 +73,10 @@ fn text(status: &Status, filters: &[Filter]) -> String {
     let write = |out: &mut String, line: &str| writeln!(out, "{line}").expect("a string takes any text");
     write(&mut out, &format!("filters in force  {}", filters.len()));
     write(&mut out, &format!("no_new_privs      {}", status.no_new_privs));
-    write(&mut out, &format!("bounding set      {}", listed(&status.bounding.names())));
-    write(&mut out, &format!("effective set     {}", listed(&status.effective.names())));
+    for (title, names) in [("bounding set", status.bounding.names()), ("effective set", status.effective.names())] {
+        write(&mut out, title);
+        write(&mut out, &ctrec_analyze::text::wrap(&listed(&names), 78, 2));
+    }
     if filters.is_empty() {
         write(&mut out, "\nno filter: every call is allowed");
         return out;
@@ -90,7 +92,7 @@ fn text(status: &Status, filters: &[Filter]) -> String {
                 Verdict::Refused => "refused",
                 Verdict::ByArguments => "decided by arguments",
             };
-            write(&mut out, &format!("\n{} {verdict} ({actions}), {} calls", abi_text(abi), names.len()));
+            write(&mut out, &format!("\n{} {verdict} ({actions}), {}", abi_text(abi), counted(names.len(), "call")));
             write(&mut out, &ctrec_analyze::text::wrap(&names.join(" "), 78, 2));
         }
     }

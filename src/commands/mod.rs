@@ -17,9 +17,10 @@ use crate::cli::{Arguments, Command};
 /// Runs a command.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let quiet = arguments.quiet;
+    let verbose = arguments.verbose;
     match arguments.command {
-        Command::Record(options) => record::run(&options, quiet),
-        Command::Recommend(options) => recommend::run(&options, quiet),
+        Command::Record(options) => record::run(&options, quiet, verbose),
+        Command::Recommend(options) => recommend::run(&options, quiet, verbose),
         Command::Report(options) => report::run(&options, quiet),
         Command::Verify(options) => verify::run(&options, quiet),
         Command::Run(options) => run::run(&options, quiet),

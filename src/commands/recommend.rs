@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use ctrec_analyze::dialect::{docker, oci};
 use ctrec_analyze::policy::Dialect;
+use ctrec_analyze::profile::{Reason, Rule};
 use ctrec_analyze::recommend::recommend;
 use ctrec_analyze::report::summary;
+use ctrec_analyze::text::visible;
 
 use super::{print, stores};
 use crate::cli::{DialectName, Recommend};
 
-pub(super) fn run(options: &Recommend, quiet: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
     let (dialect, render): (_, fn(&_) -> _) = match options.dialect {
         DialectName::Docker => (Dialect::Docker, docker::render),
         DialectName::Oci => (Dialect::Oci, oci::render),
@@ -19,8 +21,29 @@ pub(super) fn run(options: &Recommend, quiet: bool) -> anyhow::Result<ExitCode> 
     let behaviour = stores::behaviour(&options.chosen)?;
     let recommendation = recommend(&behaviour, &policy)?;
     print(&render(&recommendation.profile)?)?;
+    if verbose {
+        recommendation.profile.rules.iter().for_each(explain);
+    }
     if !quiet {
         eprint!("{}", summary(&behaviour, &recommendation, &policy)?);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One rule with its evidence, a line a reason.
+fn explain(rule: &Rule) {
+    for reason in &rule.reasons {
+        let reason = match reason {
+            Reason::Observed { program, origin, phase, abi, count } => {
+                let abi = ctrec_analyze::abi::text(*abi);
+                format!("made {count} times by {} ({origin:?}, {phase:?}, {abi})", visible(program)).to_lowercase()
+            }
+            Reason::Runtime { baseline } => format!("the runtime needs it: {baseline}"),
+            Reason::Always { why } => format!("any program may need it: {why}"),
+            Reason::ErrnoRule => "must look absent, or forbidden, to programs that fall back".to_owned(),
+            Reason::Included => "you asked for it".to_owned(),
+            Reason::Given => "it was in the profile".to_owned(),
+        };
+        eprintln!("{:<20} {:?}: {reason}", rule.name, rule.action);
+    }
 }

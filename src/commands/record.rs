@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use ctrec_analyze::select::Pattern;
 use ctrec_analyze::text::{counted, visible};
-use ctrec_record::{Options, Outcome, Progress, Target, record};
+use ctrec_record::{Host, Options, Outcome, Progress, Target, live_containers, record};
 use ctrec_recording::Format;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::{Record, TableFormat};
 
-pub(super) fn run(options: &Record, quiet: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
     let request = Options {
         store: options.output.clone(),
         format: match options.format {
@@ -26,7 +26,7 @@ pub(super) fn run(options: &Record, quiet: bool) -> anyhow::Result<ExitCode> {
         ctrec_version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: owner(),
     };
-    let mut shown = Shown::new(options, quiet);
+    let mut shown = Shown::new(options, quiet, verbose);
     let outcome = record(&request, &mut |progress| shown.update(progress))?;
     shown.end(&outcome, options);
     let code = outcome.command_code.map_or(0, |code| u8::try_from(code).unwrap_or(u8::MAX));
@@ -54,18 +54,19 @@ fn owner() -> Option<(u32, u32)> {
 struct Shown {
     bar: ProgressBar,
     quiet: bool,
+    verbose: bool,
     started: bool,
     warned: bool,
 }
 
 impl Shown {
-    fn new(options: &Record, quiet: bool) -> Self {
+    fn new(options: &Record, quiet: bool, verbose: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
         let bar = ProgressBar::with_draw_target(options.duration.map(|duration| duration.as_secs()), target);
         let left = if options.duration.is_some() { " of {len}s" } else { "" };
         let style = ProgressStyle::with_template(&format!("recording {{elapsed}}{left}  {{msg}}"));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        Self { bar, quiet, started: false, warned: false }
+        Self { bar, quiet, verbose, started: false, warned: false }
     }
 
     fn update(&mut self, progress: &Progress) {
@@ -77,6 +78,9 @@ impl Shown {
             }
         }
         self.bar.set_message(line(progress));
+        if self.verbose {
+            self.say(&format!("window {}: {}", progress.windows, line(progress)));
+        }
         match &progress.unwritten {
             Some(reason) if !self.warned => {
                 self.warned = true;
@@ -85,6 +89,15 @@ impl Shown {
             }
             Some(_) => {}
             None => self.warned = false,
+        }
+    }
+
+    /// A pattern that matched nothing may be a slip of the pen.
+    fn list_running(&self, options: &Record) {
+        let running = if options.container.is_empty() { Vec::new() } else { running() };
+        if !running.is_empty() {
+            self.say(&format!("running now, and not matched by {}:", visible(&options.container.join(", "))));
+            running.iter().for_each(|line| self.say(line));
         }
     }
 
@@ -103,6 +116,7 @@ impl Shown {
         self.say(&format!("recorded {} in {}", line(&outcome.progress), outcome.path.display()));
         let Some(first) = outcome.containers.first() else {
             self.say("no container was seen; start one while recording, or record a command: ctrec record -- COMMAND");
+            self.list_running(options);
             return;
         };
         let store = if options.output.as_os_str() == crate::cli::STORE {
@@ -112,6 +126,11 @@ impl Shown {
         };
         self.say(&format!("next: ctrec recommend --container {}{store} > seccomp.json", visible(&first.name)));
     }
+}
+
+/// Containers that run and were not meant.
+fn running() -> Vec<String> {
+    live_containers(&Host::default()).iter().map(|live| format!("  {}  {}", visible(&live.name), live.engine)).collect()
 }
 
 fn line(progress: &Progress) -> String {

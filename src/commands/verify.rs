@@ -28,7 +28,7 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     print(&checked.text)?;
     if !quiet {
         eprintln!(
-            "{} of {} recorded calls would be refused, {} by their arguments",
+            "{} of {} recorded calls would be refused; of {} the arguments decide",
             checked.refused, checked.calls, checked.undecided
         );
     }

@@ -32,9 +32,8 @@ pub(crate) struct Found {
 
 /// Containers of Docker, runc and crun that run now, sorted by name.
 pub fn containers(host: &Host) -> Vec<LiveContainer> {
-    let mut found: Vec<LiveContainer> = docker::data_roots(host)
-        .iter()
-        .flat_map(|root| docker::records(host, root))
+    let mut found: Vec<LiveContainer> = docker_records(host)
+        .into_iter()
         .filter_map(|record| {
             let (id, pid) = (record.id()?.to_owned(), record.pid()?);
             Some(LiveContainer { name: record.name().unwrap_or(&id).to_owned(), id, engine: "docker".to_owned(), pid })
@@ -52,9 +51,14 @@ pub fn containers(host: &Host) -> Vec<LiveContainer> {
     found
 }
 
+fn docker_records(host: &Host) -> Vec<docker::Record> {
+    docker::data_roots(host).iter().flat_map(|root| docker::records(host, root)).collect()
+}
+
 /// The same with everything that is known of each.
 pub(crate) fn find(host: &Host) -> Vec<Found> {
     let states = states(host);
+    let records = docker_records(host);
     containers(host)
         .into_iter()
         .filter_map(|live| {
@@ -66,6 +70,10 @@ pub(crate) fn find(host: &Host) -> Vec<Found> {
                 path::Kind::Helper | path::Kind::Unknown => live.engine.as_str(),
             };
             let mut row = describe(host, engine, &live.id, path, invocation);
+            if let Some(record) = records.iter().find(|record| record.id() == Some(live.id.as_str())) {
+                record.fill(&mut row);
+                row.resolved = true;
+            }
             row.already_running = true;
             Some(Found { row, pid: live.pid, cgroups })
         })
