@@ -46,7 +46,7 @@ impl Image {
             }),
             Self::Tiny => {
                 let programs: Vec<(&str, PathBuf)> = Program::ALL.iter().map(|it| (it.name(), it.binary())).collect();
-                cached(self.name(), &format!("{programs:?}"), |archive| make_tiny(archive, &programs))
+                cached(self.name(), &format!("{APPLETS:?}{programs:?}"), |archive| make_tiny(archive, &programs))
             }
         }
     }
@@ -72,13 +72,16 @@ const SERVERS: &[&str] = &[
     "--dpkgopt=path-exclude=/usr/share/locale/*",
 ];
 
+/// What busybox is to be in [`Image::Tiny`].
+const APPLETS: [&str; 6] = ["cat", "echo", "id", "mkfifo", "sh", "sleep"];
+
 fn make_tiny(archive: &Path, programs: &[(&str, PathBuf)]) {
     let root = TempDir::with_prefix("ctrec-tiny-").expect("a temporary folder can be made");
     for folder in ["bin", "programs", "proc", "sys", "dev", "tmp", "etc", "data"] {
         fs::create_dir(root.path().join(folder)).expect("a folder can be made");
     }
     fs::copy("/usr/bin/busybox", root.path().join("bin/busybox")).expect("busybox can be copied");
-    for applet in ["sh", "true", "false", "cat", "echo", "ls", "id", "sleep", "uname", "grep"] {
+    for applet in APPLETS {
         symlink("busybox", root.path().join("bin").join(applet)).expect("a link can be made");
     }
     for (name, binary) in programs {

@@ -2,7 +2,7 @@
 //! from it the server still serves, `docker exec` still works, and everything else is refused.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -44,7 +44,9 @@ fn from_recording_to_proof(server: Server) {
     dockerd.import(Image::Servers);
     let site = Site::new(server);
     let store = record(&dockerd, &site);
-    let profile = recommend(&store, &site);
+    let folder = TempDir::new().unwrap();
+    let profile = folder.path().join("seccomp.json");
+    fs::write(&profile, recommend(&store, &site)).unwrap();
     ctrec(&["verify", "--profile", text(&profile), "--container", site.name(), text(store.path())]).success();
     for no_new_privs in [false, true] {
         run_under(&dockerd, &site, &profile, no_new_privs);
@@ -69,13 +71,11 @@ fn record(dockerd: &Dockerd, site: &Site) -> TempDir {
     store
 }
 
-/// Writes the recommended profile into the store's folder.
-fn recommend(store: &TempDir, site: &Site) -> PathBuf {
+/// The recommended profile.
+fn recommend(store: &TempDir, site: &Site) -> String {
     let profile = ctrec(&["recommend", "--container", site.name(), text(store.path())]).success();
     assert_no_set_up(&serde_json::from_str::<Value>(&profile).unwrap());
-    let file = store.path().with_extension("json");
-    fs::write(&file, profile).unwrap();
-    file
+    profile
 }
 
 fn run_under(dockerd: &Dockerd, site: &Site, profile: &Path, no_new_privs: bool) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ctrec_recording::{Abi, Call, Recording, Store};
+use ctrec_recording::{Abi, Call, Container, Recording, Store};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -37,8 +37,14 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Starts it and waits until it records.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Like [`Recorder::start`], with more options.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         let store = TempDir::with_prefix("ctrec-store-").expect("a temporary folder can be made");
-        let mut process = Process::start(&[env!("CARGO_BIN_EXE_ctrec"), "record", "--output", text(store.path())]);
+        let words = [env!("CARGO_BIN_EXE_ctrec"), "record", "--output", text(store.path())];
+        let mut process = Process::start(&[&words, options].concat());
         wait_for("ctrec to record", || {
             assert!(process.runs(), "ctrec ended: {}", process.stderr());
             process.stderr().contains("recording;").then_some(())
@@ -73,9 +79,22 @@ impl Recorded {
         Self { recording, container }
     }
 
+    /// The container's own row.
+    pub(crate) fn container(&self) -> &Container {
+        let mut containers = self.recording.containers.iter();
+        containers.find(|it| it.container == self.container).expect("it was found when the store was read")
+    }
+
     /// The rows of the container's calls.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Call> {
         self.recording.calls.iter().filter(|call| call.container == self.container)
+    }
+
+    /// The rows of the calls that one program made; its path as the container sees it.
+    pub(crate) fn rows_of(&self, path: &str) -> impl Iterator<Item = &Call> {
+        let programs = self.recording.programs.iter().filter(move |program| program.path == path);
+        let numbers: Vec<u32> = programs.map(|program| program.program).collect();
+        self.rows().filter(move |call| numbers.contains(&call.program))
     }
 
     /// How often each call was made, of the rows that `is_wanted`.
