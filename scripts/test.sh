@@ -7,8 +7,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-# Test binaries that need root. All others are run as whoever runs this script.
-PRIVILEGED='engines'
+# Test binaries that need root, fast ones first. All others are run as whoever runs this script.
+PRIVILEGED='confined run runtimes engines'
 
 passed=0
 failed=0

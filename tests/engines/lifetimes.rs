@@ -19,6 +19,9 @@ use crate::wait::wait_for;
 /// pause on x86-64.
 const PAUSE: i64 = 34;
 
+/// acct on x86-64.
+const ACCT: i64 = 163;
+
 /// getppid on x86-64.
 const GETPPID: i64 = 110;
 
@@ -184,15 +187,14 @@ fn a_masked_container_keeps_its_refused_calls_apart() {
     if !gate::open("a_masked_container_keeps_its_refused_calls_apart", &["dockerd", "docker", "gcc"]) {
         return;
     }
-    const ACCT: &str = "163";
     let dockerd = Dockerd::start();
     dockerd.import(Image::Tiny);
     let recorder = Recorder::start();
-    let code = dockerd.try_docker(&["run", "--name", "it", "--network", "none", "tiny", "/programs/probe", ACCT]).code;
+    let code = dockerd.try_docker(&["run", "--name", "it", "--network", "none", "tiny", "/programs/probe", "163"]).code;
     assert_eq!(code, nix::errno::Errno::EPERM as i32, "Docker's default refuses acct");
     let store = recorder.stop();
     let recorded = Recorded::read(store.path(), "it");
-    assert_eq!(recorded.failures(Abi::X86_64, 163, code), 1);
+    assert_eq!(recorded.failures(Abi::X86_64, ACCT, code), 1);
     let recommend = |more: &[&str]| {
         let words = [["recommend", "--container", "it", text(store.path())].as_slice(), more].concat();
         ctrec(&words)
