@@ -30,7 +30,7 @@ __u32 compat_slots[CTREC_SLOTS];
 /* Losses that `losses` itself had no room for. */
 __u64 uncounted_losses;
 
-/* Ids for programs and containers; user space takes container ids before it attaches. 0 is nobody. */
+/* Ids for programs and containers; user space numbers those that it enters itself from 2^31. 0 is nobody. */
 __u32 next_program = 1;
 __u32 next_container = 1;
 

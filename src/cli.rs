@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// Say less: errors only, and the data that was asked for
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more: hooks and windows of a recording, the evidence of each rule
+    /// Say more: the windows of a recording, the evidence of each rule
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }

@@ -1,6 +1,8 @@
 //! Bad input and a bad environment: one clear error, the documented exit code, no panic. One test a case; what needs
 //! root to be broken is in `engines/broken.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test whose case cannot be prepared has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -5,15 +5,16 @@
 
 #![expect(unsafe_code, reason = "maps kernel memory; see the SAFETY comments")]
 
+use std::mem::offset_of;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 use libbpf_rs::libbpf_sys::bpf_map_create_opts;
 use libbpf_rs::{MapHandle, MapType};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::wire::Cells;
+use crate::wire::{CELLS, Cell, Cells, ERRNOS, ErrnoCount};
 
 const BPF_F_MMAPABLE: u32 = 1 << 10;
 
@@ -35,46 +36,51 @@ pub(crate) fn read(map: impl AsFd, cpus: u32, mut visit: impl FnMut(&CellsView))
     let start = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, map, 0) }?;
     for cpu in 0..cpus as usize {
         // SAFETY: inside the mapping, which lives until the munmap below.
-        visit(&CellsView(unsafe { start.cast::<Cells>().add(cpu) }));
+        let cells = unsafe { start.cast::<Cells>().add(cpu) };
+        visit(&CellsView(cells));
     }
     // SAFETY: the mapping made above; no view of it is left, `visit` could not keep one.
     unsafe { munmap(start, length.get()) }
 }
 
-/// Live counters of one CPU.
+/// Live counters of one CPU, by address: no reference is made to memory that the kernel writes.
 #[derive(Debug)]
 pub(crate) struct CellsView(NonNull<Cells>);
 
 impl CellsView {
     /// Pairs of (number, errno) and how often, those that occurred. Read before the calls they belong to.
     pub(crate) fn errnos(&self) -> impl Iterator<Item = (u32, u32, u32)> {
-        // SAFETY: inside a live mapping; only addresses are taken, no reference to memory that the kernel writes.
-        let entries = unsafe { &raw const (*self.0.as_ptr()).errnos };
-        (0..crate::wire::ERRNOS).filter_map(move |index| {
-            // SAFETY: index is within the array.
-            let entry = unsafe { entries.cast::<crate::wire::ErrnoCount>().add(index) };
-            // SAFETY: aligned and mapped; a 32-bit load cannot tear.
-            let key = unsafe { ptr::read_volatile(&raw const (*entry).key) };
-            // SAFETY: as above.
-            let count = unsafe { ptr::read_volatile(&raw const (*entry).count) };
+        let first = self.word(offset_of!(Cells, errnos));
+        (0..ERRNOS).filter_map(move |index| {
+            let [key, count] = load(first, index);
             (key != 0 && count != 0).then_some((key >> 16, key & 0xffff, count))
         })
     }
 
     /// Number, successes, first (2^20 ns + 1) and last (jiffies) of calls that happened.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (u32, u32, u32, u32)> {
-        // SAFETY: inside a live mapping; only addresses are taken.
-        let cells = unsafe { &raw const (*self.0.as_ptr()).calls };
-        (0..crate::wire::CELLS).filter_map(move |index| {
-            // SAFETY: index is within the array.
-            let cell = unsafe { cells.cast::<crate::wire::Cell>().add(index) };
-            // SAFETY: aligned and mapped; a 32-bit load cannot tear.
-            let first = unsafe { ptr::read_volatile(&raw const (*cell).first_2e20_ns) };
-            // SAFETY: as above.
-            let last = unsafe { ptr::read_volatile(&raw const (*cell).last_jiffies) };
-            // SAFETY: as above.
-            let succeeded = unsafe { ptr::read_volatile(&raw const (*cell).succeeded) };
-            (first != 0).then_some((u32::try_from(index).expect("few cells"), succeeded, first, last))
+        let start = self.word(offset_of!(Cells, calls));
+        (0..CELLS).zip(0..).filter_map(move |(index, number)| {
+            let [succeeded, first, last] = load(start, index);
+            (first != 0).then_some((number, succeeded, first, last))
         })
     }
+
+    /// Address of a word of the counters.
+    fn word(&self, offset_bytes: usize) -> NonNull<u32> {
+        // SAFETY: the offset of a field is inside the mapped counters.
+        unsafe { self.0.cast::<u8>().add(offset_bytes) }.cast()
+    }
+}
+
+const _: () = assert!(size_of::<Cell>() == 12 && size_of::<ErrnoCount>() == 8, "words as `load` takes them");
+
+/// The words of one entry of a table of entries of N words. A 32-bit load cannot tear.
+fn load<const N: usize>(table: NonNull<u32>, index: usize) -> [u32; N] {
+    std::array::from_fn(|word| {
+        // SAFETY: callers stay within the table, whose entries have N words.
+        let address = unsafe { table.add(index * N + word) };
+        // SAFETY: mapped and aligned for as long as the view lives.
+        unsafe { address.read_volatile() }
+    })
 }

@@ -30,7 +30,8 @@ impl Command {
         let name = command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let failed = |source| RecordError::Command { command: name.clone(), source };
         let mut entrance = cgroup.entrance().map_err(failed)?;
-        let mut builder = std::process::Command::new(command.first().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?);
+        let mut builder =
+            std::process::Command::new(command.first().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?);
         builder.args(&command[1..]);
         // SAFETY: between fork and exec only write(2) on an open descriptor is called, which is async-signal-safe.
         unsafe {

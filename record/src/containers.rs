@@ -81,8 +81,7 @@ impl Containers {
             }
             Some(State::Provisional { .. }) | None => {}
         }
-        let newcomer =
-            Newcomer { cgroup_path: event.cgroup_path(), pid: event.pid, parent_pid: event.parent_pid };
+        let newcomer = Newcomer { cgroup_path: event.cgroup_path(), pid: event.pid, parent_pid: event.parent_pid };
         match engine::recognise(&self.host, &newcomer) {
             Recognition::Container(mut row) => {
                 row.container = event.container;
@@ -115,7 +114,11 @@ impl Containers {
                 None => String::new(),
                 Some(State::Recorded(_) | State::Ended(_)) => continue,
             };
-            let id = path.rsplit('/').next().filter(|name| !name.is_empty()).map_or_else(|| format!("unknown-{number}"), str::to_owned);
+            let id = path
+                .rsplit('/')
+                .next()
+                .filter(|name| !name.is_empty())
+                .map_or_else(|| format!("unknown-{number}"), str::to_owned);
             let mut row = engine::unresolved("unknown", &id, &path);
             row.container = *number;
             row.started_ns = clock.time_ns(of_kernel.started_ns);

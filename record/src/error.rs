@@ -28,13 +28,17 @@ pub enum RecordError {
         source: libbpf_rs::Error,
     },
     /// A tracepoint that is not there.
-    #[error("this kernel has no tracepoint {hook}, without which calls cannot be told apart; Linux 5.15 or newer has it")]
+    #[error(
+        "this kernel has no tracepoint {hook}, without which calls cannot be told apart; Linux 5.15 or newer has it"
+    )]
     NoHook {
         /// Name of the tracepoint.
         hook: &'static str,
     },
     /// No cgroup hierarchy.
-    #[error("no cgroup hierarchy is mounted, and containers are told apart by theirs; mount one: mount -t cgroup2 none /sys/fs/cgroup")]
+    #[error(
+        "no cgroup hierarchy is mounted, and containers are told apart by theirs; mount one: mount -t cgroup2 none /sys/fs/cgroup"
+    )]
     NoCgroups,
     /// The programs do not load.
     #[error("the kernel refused to load the recording programs")]

@@ -12,7 +12,9 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, RingBuffer, RingBufferBuilder, btf::Btf};
+use libbpf_rs::{
+    Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, RingBuffer, RingBufferBuilder, btf::Btf,
+};
 
 use ctrec_recording::Hook;
 
@@ -53,6 +55,8 @@ pub(crate) struct Kernel<'storage> {
     links: Vec<Link>,
     cpus: u32,
     exact_exec: bool,
+    /// Containers that user space enters. The kernel side numbers its own, from 1.
+    next_container: u32,
 }
 
 impl fmt::Debug for Kernel<'_> {
@@ -108,7 +112,7 @@ impl<'storage> Kernel<'storage> {
         let template = cells::create(cpus).map_err(load)?;
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
         let skel = open.load().map_err(load)?;
-        let kernel = Self { skel, links: Vec::new(), cpus, exact_exec };
+        let kernel = Self { skel, links: Vec::new(), cpus, exact_exec, next_container: 1 << 31 };
         for slot in 1..wire::SLOTS {
             kernel.free_slot(slot)?;
         }
@@ -165,10 +169,13 @@ impl<'storage> Kernel<'storage> {
     }
 
     /// Enters a container and one of its cgroups. `init` is its first process, if it runs already.
-    pub(crate) fn add_container(&mut self, cgroups: &[CgroupKey], init: Option<(u32, u64)>) -> Result<u32, RecordError> {
-        let bss = self.skel.maps.data_data.as_mut().ok_or(RecordError::Skeleton)?;
-        let container = bss.next_container;
-        bss.next_container += 1;
+    pub(crate) fn add_container(
+        &mut self,
+        cgroups: &[CgroupKey],
+        init: Option<(u32, u64)>,
+    ) -> Result<u32, RecordError> {
+        let container = self.next_container;
+        self.next_container += 1;
         let (init_tid, started_ns) = init.unwrap_or_default();
         let value = KernelContainer { init_tid, started_ns, ..KernelContainer::default() };
         update(&self.skel.maps.containers, "containers", &container, &value)?;
@@ -176,6 +183,12 @@ impl<'storage> Kernel<'storage> {
             update(&self.skel.maps.cgroups, "cgroups", cgroup, &container)?;
         }
         Ok(container)
+    }
+
+    /// Whether a cgroup belongs to a container already.
+    pub(crate) fn knows_cgroup(&self, cgroup: &CgroupKey) -> Result<bool, RecordError> {
+        let found = self.skel.maps.cgroups.lookup(wire::bytes(cgroup), MapFlags::ANY).map_err(map_error("cgroups"))?;
+        Ok(found.is_some())
     }
 
     /// Forgets what the thread cache holds, so that each thread is looked up again.
@@ -299,7 +312,7 @@ impl<'storage> Kernel<'storage> {
     }
 
     /// Losses that the programs counted: (loss, container or 0) and how many so far.
-    pub(crate) fn losses(&self) -> Result<Vec<((u32, u32), u64)>, RecordError> {
+    pub(crate) fn losses(&self) -> Result<BTreeMap<(u32, u32), u64>, RecordError> {
         let found = entries::<wire::LossKey, u64>(&self.skel.maps.losses, "losses")?;
         Ok(found.into_iter().map(|(key, count)| ((key.loss, key.container), count)).collect())
     }
@@ -359,7 +372,6 @@ pub(crate) struct Events {
 }
 
 impl Events {
-
     /// Events that have arrived, oldest first.
     pub(crate) fn take(&self) -> Result<Vec<Event>, RecordError> {
         self.ring.consume().map_err(map_error("events"))?;

@@ -135,7 +135,8 @@ pub fn record(options: &Options, observe: &mut dyn FnMut(&Progress)) -> Result<O
 }
 
 fn header(options: &Options, cgroups: CgroupLayout) -> Result<Header, RecordError> {
-    let names = nix::sys::utsname::uname().map_err(|source| RecordError::System { what: "name the kernel", source: source.into() })?;
+    let names = nix::sys::utsname::uname()
+        .map_err(|source| RecordError::System { what: "name the kernel", source: source.into() })?;
     let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
     let (containers, command) = match &options.target {
         Target::Containers { patterns, .. } => (patterns.clone(), None),
@@ -153,7 +154,8 @@ fn header(options: &Options, cgroups: CgroupLayout) -> Result<Header, RecordErro
         hooks: Vec::new(),
         sysctls: sysctls(),
         settings: Settings { window_ns: nanoseconds(options.window), containers, command },
-        started_ns: i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap_or(i64::MAX),
+        started_ns: i64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos())
+            .unwrap_or(i64::MAX),
         ended_ns: None,
         end: None,
     })
@@ -241,10 +243,8 @@ impl<'storage> Session<'storage> {
     fn run(&mut self, hierarchies: &Hierarchies, observe: &mut dyn FnMut(&Progress)) -> Result<End, RecordError> {
         match &self.options.target {
             Target::Containers { .. } => {
-                self.add_running(hierarchies)?;
                 self.kernel.attach()?;
-                // Makes the kernel side look at every thread that is asleep; those that run announce themselves.
-                self.kernel.unfinished()?;
+                self.add_running(hierarchies)?;
             }
             Target::Command(words) => self.start_command(words, hierarchies)?,
         }
@@ -254,7 +254,8 @@ impl<'storage> Session<'storage> {
         let mut next_window = started + self.options.window;
         let mut stop: Option<Stop> = None;
         loop {
-            let until = [Some(next_window), deadline.filter(|_| stop.is_none()), stop.as_ref().map(|stop| stop.kill_at)];
+            let until =
+                [Some(next_window), deadline.filter(|_| stop.is_none()), stop.as_ref().map(|stop| stop.kill_at)];
             let descriptor = self.command.as_ref().map(Command::descriptor);
             wait(&self.events, &self.signals, descriptor, until.into_iter().flatten().min())?;
             self.handle_events()?;
@@ -274,6 +275,10 @@ impl<'storage> Session<'storage> {
                 command.signal(Signal::SIGKILL);
             }
             if Instant::now() >= next_window {
+                if self.windows == 0 && self.command.is_none() {
+                    // One that was being set up while we attached had no record of its engine then.
+                    self.add_running(hierarchies)?;
+                }
                 self.seal()?;
                 next_window = Instant::now() + self.options.window;
                 observe(&self.progress());
@@ -281,9 +286,11 @@ impl<'storage> Session<'storage> {
         }
     }
 
-    /// Enters the containers that run already and are wanted.
+    /// Enters the containers that run, are wanted, and have not announced themselves. After attaching: one that starts
+    /// meanwhile is seen by the hooks or found here.
     fn add_running(&mut self, hierarchies: &Hierarchies) -> Result<(), RecordError> {
         let now_ns = self.clock.now_ns()?;
+        let mut added = false;
         for mut found in engine::find_live(&Host::default()) {
             if !self.containers.wants(&found.row) {
                 continue;
@@ -292,10 +299,24 @@ impl<'storage> Session<'storage> {
             if cgroups.is_empty() {
                 continue; /* it shares its cgroup with the host, so its calls cannot be told from others */
             }
+            if cgroups
+                .iter()
+                .map(|cgroup| self.kernel.knows_cgroup(cgroup))
+                .collect::<Result<Vec<_>, _>>()?
+                .contains(&true)
+            {
+                continue;
+            }
             let monotonic_ns = self.kernel.clocks()?.time_ns;
             let number = self.kernel.add_container(&cgroups, Some((found.pid, monotonic_ns)))?;
             found.row.started_ns = now_ns;
             self.containers.add(number, found.row);
+            added = true;
+        }
+        if added {
+            self.kernel.clear_thread_cache()?;
+            // Makes the kernel side look at every thread that is asleep; those that run announce themselves.
+            self.kernel.unfinished()?;
         }
         Ok(())
     }
@@ -305,7 +326,7 @@ impl<'storage> Session<'storage> {
         let failed = |source| RecordError::Cgroup { path: hierarchy.mount.clone(), source };
         let cgroup = OwnCgroup::create(hierarchy, &self.header.run).map_err(failed)?;
         let number = self.kernel.add_container(&[cgroup.key().map_err(failed)?], None)?;
-        self.containers.add(number, command_row(words, &self.header, cgroup.path()));
+        self.containers.add(number, command_row(words, &self.header, &cgroup.path()));
         self.kernel.attach()?;
         let command = Command::start(words, &cgroup);
         self.cgroup = Some(cgroup);
@@ -339,7 +360,8 @@ impl<'storage> Session<'storage> {
 
     fn command_end(&mut self) -> Result<Option<End>, RecordError> {
         let Some(command) = &mut self.command else { return Ok(None) };
-        let code = command.exit_code().map_err(|source| RecordError::System { what: "wait for the command", source })?;
+        let code =
+            command.exit_code().map_err(|source| RecordError::System { what: "wait for the command", source })?;
         self.command_code = code;
         Ok(code.map(|code| End::Command { code }))
     }
@@ -373,7 +395,8 @@ impl<'storage> Session<'storage> {
         let of_kernel = self.kernel.containers()?;
         self.containers.forget_provisional(&of_kernel);
         let containers = &self.containers;
-        self.counters.gather(&self.kernel, &self.clock, self.window_start_ns, |number| containers.is_recorded(number))?;
+        self.counters
+            .gather(&self.kernel, &self.clock, self.window_start_ns, |number| containers.is_recorded(number))?;
         let ended = self.containers.mark_ended(&of_kernel, &self.clock);
         let window = Window { window: self.windows + 1, start_ns: self.window_start_ns, end_ns: self.clock.now_ns()? };
         let end_ns = window.end_ns;
@@ -440,7 +463,8 @@ impl<'storage> Session<'storage> {
         // Slots that the last events did not announce must be known before calls are added to them.
         let unfinished = self.kernel.unfinished()?;
         let containers = &self.containers;
-        self.counters.gather(&self.kernel, &self.clock, self.window_start_ns, |number| containers.is_recorded(number))?;
+        self.counters
+            .gather(&self.kernel, &self.clock, self.window_start_ns, |number| containers.is_recorded(number))?;
         let now_ns = self.clock.now_ns()?;
         self.counters.add_unfinished(&unfinished, now_ns)?;
         self.seal()?;
@@ -505,7 +529,7 @@ fn add_below(folder: &Path, hierarchy: u32, keys: &mut Vec<CgroupKey>) {
 }
 
 /// The command as a container: no engine, and ctrec is what executes it.
-fn command_row(words: &[OsString], header: &Header, cgroup_path: String) -> Container {
+fn command_row(words: &[OsString], header: &Header, cgroup_path: &str) -> Container {
     let text: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let name = text.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default().to_owned();
     Container {
@@ -516,7 +540,7 @@ fn command_row(words: &[OsString], header: &Header, cgroup_path: String) -> Cont
         no_new_privs: nix::sys::prctl::get_no_new_privs().ok(),
         started_ns: header.started_ns,
         resolved: true,
-        ..engine::unresolved("command", &format!("command-{}", header.run), &cgroup_path)
+        ..engine::unresolved("command", &format!("command-{}", header.run), cgroup_path)
     }
 }
 

@@ -7,13 +7,15 @@
 
 use std::mem::{size_of, size_of_val};
 
-pub(crate) use crate::skel::types::{
-    ctrec_argument_key as ArgumentKey, ctrec_errno as ErrnoCount, ctrec_cell as Cell, ctrec_cells as Cells, ctrec_cgroup_key as CgroupKey,
-    ctrec_container as KernelContainer, ctrec_count as Count, ctrec_event as Event, ctrec_loss_key as LossKey,
-    ctrec_path as KernelPath, ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey, ctrec_start_key as StartKey,
-    ctrec_task as Task, ctrec_unfinished as Unfinished,
+use crate::skel::types::{
+    ctrec_abi, ctrec_event_kind, ctrec_limits, ctrec_loss, ctrec_origin, ctrec_outcome, ctrec_phase,
 };
-use crate::skel::types::{ctrec_abi, ctrec_event_kind, ctrec_limits, ctrec_loss, ctrec_origin, ctrec_outcome, ctrec_phase};
+pub(crate) use crate::skel::types::{
+    ctrec_argument_key as ArgumentKey, ctrec_cell as Cell, ctrec_cells as Cells, ctrec_cgroup_key as CgroupKey,
+    ctrec_container as KernelContainer, ctrec_count as Count, ctrec_errno as ErrnoCount, ctrec_event as Event,
+    ctrec_loss_key as LossKey, ctrec_path as KernelPath, ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey,
+    ctrec_sparse_key as SparseKey, ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished,
+};
 
 use ctrec_recording::{Abi, Origin, Phase};
 
@@ -63,8 +65,24 @@ macro_rules! wire {
     )* };
 }
 wire!(
-    ArgumentKey, ErrnoCount, ProgramKey, Cell, Cells, CgroupKey, KernelContainer, Count, Event, LossKey, KernelPath, SlotKey, SparseKey,
-    StartKey, Task, Unfinished, u32, u64
+    ArgumentKey,
+    ErrnoCount,
+    ProgramKey,
+    Cell,
+    Cells,
+    CgroupKey,
+    KernelContainer,
+    Count,
+    Event,
+    LossKey,
+    KernelPath,
+    SlotKey,
+    SparseKey,
+    StartKey,
+    Task,
+    Unfinished,
+    u32,
+    u64
 );
 
 /// A value from exactly its bytes.
@@ -185,4 +203,95 @@ pub(crate) fn loss(value: u32) -> Result<(ctrec_recording::LossKind, &'static st
         ctrec_loss::CTREC_LOSS_READ_FAULT => (LossKind::ReadFault, "paths"),
         _ => return Err(WireError::Value { field: "loss", value }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Raw records as a kernel sent them, and what they say: `fixtures/wire/<type>-<what>.bin` and `.txt`.
+    fn samples(type_name: &str) -> Vec<(PathBuf, Vec<u8>, String)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/wire");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with(type_name) && name.ends_with(".bin") {
+                found.push((
+                    path.clone(),
+                    fs::read(&path).unwrap(),
+                    fs::read_to_string(path.with_extension("txt")).unwrap(),
+                ));
+            }
+        }
+        assert!(!found.is_empty(), "there are samples of {type_name}");
+        found
+    }
+
+    #[test]
+    fn events_that_a_kernel_sent_are_understood() {
+        for (path, bytes, expected) in samples("event") {
+            let event: Event = read(&bytes).unwrap();
+            let said = format!(
+                "{:?} container {} pid {} parent {} threads {} hierarchy {} path {:?}\n",
+                event.event_kind().unwrap(),
+                event.container,
+                event.pid,
+                event.parent_pid,
+                event.threads,
+                event.cgroup.hierarchy,
+                event.cgroup_path()
+            );
+            assert_eq!(said, expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn paths_that_a_kernel_sent_are_understood() {
+        for (path, bytes, expected) in samples("path") {
+            let sample: KernelPath = read(&bytes).unwrap();
+            assert_eq!(format!("{}\n", sample.display()), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_length_is_an_error_that_says_so() {
+        let error = read::<SlotKey>(&[0; 11]).unwrap_err().to_string();
+        assert!(error.contains("11 bytes, not 12"), "{error}");
+    }
+
+    #[test]
+    fn a_value_outside_of_its_enum_is_an_error() {
+        assert!(origin(2).is_err() && phase(3).is_err() && abi(9, 0).is_err() && loss(99).is_err());
+    }
+
+    #[test]
+    fn an_x32_number_is_the_native_abi_with_bit_30() {
+        assert_eq!(abi(0, 0x4000_0001), Ok(Abi::X32));
+        assert_eq!(abi(0, -1), Ok(Abi::X86_64));
+        assert_eq!(abi(1, 0x4000_0001), Ok(Abi::I386));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_record_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
+            prop_assert_eq!(read::<Event>(&bytes).is_ok(), bytes.len() == size_of::<Event>());
+            prop_assert_eq!(read::<KernelPath>(&bytes).is_ok(), bytes.len() == size_of::<KernelPath>());
+        }
+
+        #[test]
+        fn any_record_can_be_asked_anything(bytes in prop::collection::vec(any::<u8>(), size_of::<Event>())) {
+            let event: Event = read(&bytes).unwrap();
+            let known = (1..=4).contains(&event.kind);
+            prop_assert_eq!(event.event_kind().is_ok(), known);
+            prop_assert!(event.cgroup_path().chars().count() <= event.path.len());
+            let path: KernelPath = read(&bytes[..size_of::<KernelPath>()]).unwrap();
+            prop_assert!(path.display().chars().count() <= 2 * path.components.len());
+        }
+    }
 }

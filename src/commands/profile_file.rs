@@ -41,7 +41,8 @@ pub(super) fn compiled(
 ) -> anyhow::Result<Compiled> {
     let profile = read(file, capabilities, quiet)?;
     let native = native_architecture().context("ctrec has no call tables for this machine")?;
-    let compiled = compile(&profile, runtime.into(), native).with_context(|| format!("cannot use {}", file.display()))?;
+    let compiled =
+        compile(&profile, runtime.into(), native).with_context(|| format!("cannot use {}", file.display()))?;
     // A rule that refuses loses nothing: a name that libseccomp does not know is refused anyway.
     let allowed = profile.allowed();
     let unknown: Vec<&str> =

@@ -111,7 +111,9 @@ impl Shown {
         self.bar.finish_and_clear();
         if !outcome.left_running.is_empty() {
             let left = counted(outcome.left_running.len(), "process");
-            eprintln!("warning: {left} of the command still run and are no longer recorded; run servers in the foreground");
+            eprintln!(
+                "warning: {left} of the command still run and are no longer recorded; run servers in the foreground"
+            );
         }
         self.say(&format!("recorded {} in {}", line(&outcome.progress), outcome.path.display()));
         let Some(first) = outcome.containers.first() else {

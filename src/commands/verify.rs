@@ -55,7 +55,9 @@ fn check(behaviour: &Behaviour, policy: &Policy, compiled: &Compiled) -> anyhow:
         checked.calls += 1;
         let known = arguments(behaviour, &recommendation.profile, *call);
         let refusals = known.iter().filter_map(|argument| refusal(filters, call.abi, call.number, argument.as_slice()));
-        let Some(worst) = refusals.max_by_key(|refusal| refusal.decision.verdict() == Verdict::Refused) else { continue };
+        let Some(worst) = refusals.max_by_key(|refusal| refusal.decision.verdict() == Verdict::Refused) else {
+            continue;
+        };
         if worst.decision.verdict() == Verdict::Refused {
             checked.refused += 1;
         } else {

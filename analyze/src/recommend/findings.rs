@@ -251,8 +251,7 @@ fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {
         programs.into_iter().map(str::to_owned).collect()
     };
     if evidence.allowed.keys().any(|name| name.starts_with("io_uring_")) {
-        let text =
-            "io_uring is allowed: files and sockets that it works on pass no filter, and newer engines refuse it by default";
+        let text = "io_uring is allowed: files and sockets that it works on pass no filter, and newer engines refuse it by default";
         let advice =
             "If the workload runs without it (most fall back to epoll), record once more with io_uring refused.";
         findings.push(finding(Severity::Risk, Kind::IoUring, text, advice, programs("io_uring_setup")));
@@ -289,8 +288,9 @@ fn names_and_baselines(evidence: &Evidence<'_>) -> Vec<Finding> {
     if !guessed.is_empty() {
         let with_exec = evidence.policy.wants(Origin::Exec, Phase::Runtime);
         let also = if with_exec { " and to enter it" } else { "" };
-        let text =
-            format!("the runtime or its settings are not known: everything that runc and crun need to start it{also} is allowed");
+        let text = format!(
+            "the runtime or its settings are not known: everything that runc and crun need to start it{also} is allowed"
+        );
         let advice = "Record the container under its engine for a shorter list.";
         let who: BTreeSet<String> = guessed.iter().map(|facts| facts.name.clone()).collect();
         findings.push(finding(Severity::Note, Kind::BaselineUnion, text, advice, who.into_iter().collect()));

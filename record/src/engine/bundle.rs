@@ -64,8 +64,7 @@ impl Bundle {
     /// Puts what the bundle says into a row.
     pub(crate) fn fill(&self, row: &mut Container) {
         row.entrypoint_json = self.0.pointer("/process/args").map(ToString::to_string);
-        row.no_new_privs =
-            Some(self.0.pointer("/process/noNewPrivileges").and_then(Value::as_bool).unwrap_or(false));
+        row.no_new_privs = Some(self.0.pointer("/process/noNewPrivileges").and_then(Value::as_bool).unwrap_or(false));
         row.capabilities_json = Some(self.capabilities());
         row.seccomp_json =
             Some(self.0.pointer("/linux/seccomp").map_or_else(|| "null".to_owned(), ToString::to_string));

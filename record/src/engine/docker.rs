@@ -19,7 +19,9 @@ pub(crate) struct Record(Value);
 pub(crate) fn record(host: &Host, id: &str, bundle: Option<&Bundle>) -> Option<Record> {
     let marker = format!("/containers/{id}/");
     let folder = bundle
-        .and_then(|bundle| bundle.mount_sources().find_map(|source| source.find(&marker).map(|at| source[..at].to_owned())))
+        .and_then(|bundle| {
+            bundle.mount_sources().find_map(|source| source.find(&marker).map(|at| source[..at].to_owned()))
+        })
         .map_or_else(|| PathBuf::from(DEFAULT_DATA_ROOT), PathBuf::from);
     read(host, &folder.join("containers").join(id))
 }
@@ -86,7 +88,7 @@ impl Record {
     /// Puts what the record says into a row.
     pub(crate) fn fill(&self, row: &mut Container) {
         if let Some(name) = self.name() {
-            row.name = name.to_owned();
+            name.clone_into(&mut row.name);
         }
         row.image = self.text("/Config/Image").map(str::to_owned);
         if let Some(labels) = self.0.pointer("/Config/Labels").filter(|labels| labels.is_object()) {

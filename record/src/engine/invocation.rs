@@ -40,10 +40,8 @@ pub(crate) struct Invocation {
 /// The invocation that a process is; `None` if it is no runtime, or gone.
 pub(crate) fn of(host: &Host, pid: u32) -> Option<Invocation> {
     let arguments = fs::read(host.path(format!("/proc/{pid}/cmdline"))).ok()?;
-    let arguments: Vec<String> = arguments
-        .split(|byte| *byte == 0)
-        .map(|argument| String::from_utf8_lossy(argument).into_owned())
-        .collect();
+    let arguments: Vec<String> =
+        arguments.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect();
     let folder = fs::read_link(host.path(format!("/proc/{pid}/cwd"))).unwrap_or_else(|_| PathBuf::from("/"));
     parse(&arguments, &folder)
 }

@@ -145,7 +145,10 @@ mod tests {
         };
         put("run/runc/web/state.json", &json!({ "init_process_pid": 7, "config": { "labels": ["bundle=/b"] } }));
         put("run/crun/db/status", &json!({ "pid": 8, "bundle": "/c" }));
-        put("var/lib/docker/containers/abc/config.v2.json", &json!({ "ID": "abc", "Name": "/shop", "State": { "Pid": 9 } }));
+        put(
+            "var/lib/docker/containers/abc/config.v2.json",
+            &json!({ "ID": "abc", "Name": "/shop", "State": { "Pid": 9 } }),
+        );
         put("run/runc/gone/state.json", &json!({ "init_process_pid": 99 }));
         put("b/config.json", &json!({ "process": { "args": ["x"] } }));
         for pid in [7, 8, 9] {

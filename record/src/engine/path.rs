@@ -71,9 +71,11 @@ fn is_full_id(text: &str) -> bool {
 /// A systemd unit that engines do not name containers by. A scope stays open: runtimes with the systemd driver call
 /// theirs `<prefix>-<name>.scope`.
 fn is_unit(component: &str) -> bool {
-    [".service", ".slice", ".socket", ".mount", ".swap"].iter().any(|suffix| component.ends_with(suffix))
-        || component == "init.scope"
-        || (component.starts_with("session-") && component.ends_with(".scope"))
+    match component.rsplit_once('.') {
+        Some((_, "service" | "slice" | "socket" | "mount" | "swap")) => true,
+        Some((name, "scope")) => name == "init" || name.starts_with("session-"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +98,12 @@ mod tests {
             (format!("/my-parent/{id}"), "containerd"),
             (format!("/machine.slice/libpod-{id}.scope/container"), "podman"),
             (format!("/libpod_parent/libpod-{id}"), "podman"),
-            (format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx.slice/cri-containerd-{id}.scope"), "containerd"),
+            (
+                format!(
+                    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx.slice/cri-containerd-{id}.scope"
+                ),
+                "containerd",
+            ),
             (format!("/kubepods/besteffort/podx/{id}"), "containerd"),
             (format!("/kubepods.slice/crio-{id}.scope"), "cri-o"),
             (format!("/docker/{id}/system.slice/nginx.service"), "docker"),

@@ -1,0 +1,63 @@
+//! Recordings of real containers, and what they must give.
+//!
+//! A case is a folder of `fixtures/recordings`: `store` as `ctrec record` wrote it, `container` with the pattern to ask
+//! for, and `expected` with every output. `UPDATE_FIXTURES=1` writes what they give now.
+
+#![expect(clippy::unwrap_used, reason = "a test whose case cannot be prepared has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Outputs: file in `expected`, and the command that gives it.
+const OUTPUTS: [(&str, &[&str]); 6] = [
+    ("seccomp.json", &["recommend", "--quiet"]),
+    ("seccomp.oci.json", &["recommend", "--quiet", "--dialect", "oci"]),
+    ("seccomp.without-exec.json", &["recommend", "--quiet", "--without-exec"]),
+    ("report.txt", &["report"]),
+    ("report.md", &["report", "--format", "markdown"]),
+    ("report.json", &["report", "--format", "json"]),
+];
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recordings");
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|case| case.is_dir());
+    cases.sort();
+    cases
+}
+
+fn ctrec(case: &Path, words: &[&str]) -> String {
+    let container = fs::read_to_string(case.join("container")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctrec"));
+    let output = command.args(words).args(["--container", container.trim()]).arg(case.join("store")).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn real_recordings_give_what_they_must() {
+    let update = std::env::var_os("UPDATE_FIXTURES").is_some();
+    let cases = cases();
+    assert!(cases.len() >= 2, "there are cases");
+    for case in cases {
+        for (file, words) in OUTPUTS {
+            let (given, expected) = (ctrec(&case, words), case.join("expected").join(file));
+            if update {
+                fs::create_dir_all(expected.parent().unwrap()).unwrap();
+                fs::write(&expected, &given).unwrap();
+            }
+            assert_eq!(given, fs::read_to_string(&expected).unwrap(), "{}", expected.display());
+            assert_eq!(given, ctrec(&case, words), "the same recording gives the same bytes");
+        }
+    }
+}
+
+#[test]
+fn every_recording_passes_its_own_profile() {
+    for case in cases() {
+        let profile = case.join("expected/seccomp.json");
+        let words = ["verify", "--quiet", "--profile", profile.to_str().unwrap()];
+        assert_eq!(ctrec(&case, &words), "", "{}", case.display());
+    }
+}
