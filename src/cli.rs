@@ -197,8 +197,8 @@ pub(crate) struct Run {
     /// Keep a capability that was taken away; may be repeated
     #[arg(long, value_name = "CAP")]
     pub(crate) cap_add: Vec<String>,
-    /// Set no_new_privs; needed without root
-    #[arg(long)]
+    /// Set `no_new_privs`; needed without root
+    #[arg(long, help = "Set no_new_privs; needed without root")]
     pub(crate) no_new_privs: bool,
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]

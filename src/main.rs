@@ -2,6 +2,8 @@
 //!
 //! Lives here: parsing, calling one function, printing, the exit code. Does not: anything that a library would do.
 
+#![expect(clippy::print_stderr, reason = "what is not data goes to stderr")]
+
 mod cli;
 mod commands;
 mod exit;

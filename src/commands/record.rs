@@ -14,6 +14,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::cli::{Record, TableFormat};
 
 pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
+    let volume = match (quiet, verbose) {
+        (true, _) => Volume::Quiet,
+        (false, true) => Volume::Verbose,
+        (false, false) => Volume::Usual,
+    };
     let request = Options {
         store: options.output.clone(),
         format: match options.format {
@@ -26,7 +31,7 @@ pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Resul
         ctrec_version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: owner(),
     };
-    let mut shown = Shown::new(options, quiet, verbose);
+    let mut shown = Shown::new(options, volume);
     let outcome = record(&request, &mut |progress| shown.update(progress))?;
     shown.end(&outcome, options);
     let code = outcome.command_code.map_or(0, |code| u8::try_from(code).unwrap_or(u8::MAX));
@@ -50,23 +55,31 @@ fn owner() -> Option<(u32, u32)> {
     Some((id("SUDO_UID")?, id("SUDO_GID")?))
 }
 
+/// How much to say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Volume {
+    Quiet,
+    Usual,
+    Verbose,
+}
+
 /// What a user sees while it records: a live line on a terminal, a line a minute elsewhere.
 struct Shown {
     bar: ProgressBar,
-    quiet: bool,
-    verbose: bool,
+    volume: Volume,
     started: bool,
     warned: bool,
 }
 
 impl Shown {
-    fn new(options: &Record, quiet: bool, verbose: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+    fn new(options: &Record, volume: Volume) -> Self {
+        let target =
+            if volume == Volume::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
         let bar = ProgressBar::with_draw_target(options.duration.map(|duration| duration.as_secs()), target);
         let left = if options.duration.is_some() { " of {len}s" } else { "" };
         let style = ProgressStyle::with_template(&format!("recording {{elapsed}}{left}  {{msg}}"));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        Self { bar, quiet, verbose, started: false, warned: false }
+        Self { bar, volume, started: false, warned: false }
     }
 
     fn update(&mut self, progress: &Progress) {
@@ -78,7 +91,7 @@ impl Shown {
             }
         }
         self.bar.set_message(line(progress));
-        if self.verbose {
+        if self.volume == Volume::Verbose {
             self.say(&format!("window {}: {}", progress.windows, line(progress)));
         }
         match &progress.unwritten {
@@ -97,12 +110,14 @@ impl Shown {
         let running = if options.container.is_empty() { Vec::new() } else { running() };
         if !running.is_empty() {
             self.say(&format!("running now, and not matched by {}:", visible(&options.container.join(", "))));
-            running.iter().for_each(|line| self.say(line));
+            for line in &running {
+                self.say(line);
+            }
         }
     }
 
     fn say(&self, text: &str) {
-        if !self.quiet {
+        if self.volume != Volume::Quiet {
             self.bar.suspend(|| eprintln!("{text}"));
         }
     }
