@@ -116,6 +116,6 @@ mod tests {
     #[test]
     fn a_first_time_before_the_wrap_is_found_after_it() {
         let now = Moment { time_ns: ((1 << 32) + 3) << 20, jiffies: 0 };
-        assert_eq!(CLOCK.first_ns(u32::MAX, now), i64::from(u32::MAX - 1) << 20 | 1_000);
+        assert_eq!(CLOCK.first_ns(u32::MAX, now), (i64::from(u32::MAX - 1) << 20) + 1_000);
     }
 }

@@ -221,7 +221,7 @@ mod tests {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if name.starts_with(type_name) && name.ends_with(".bin") {
+            if name.starts_with(type_name) && path.extension().is_some_and(|ending| ending == "bin") {
                 found.push((
                     path.clone(),
                     fs::read(&path).unwrap(),
