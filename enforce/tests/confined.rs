@@ -104,6 +104,8 @@ fn a_signal_that_a_process_sends_reaches_the_command() {
 fn a_signal_that_ends_the_command_is_in_the_code() {
     let (mut child, ready, _output) = start(&["under", "1"], "echo ready; read line");
     assert_eq!(ready, "ready");
+    // Waiting closes a child's input, which would end the command by itself before the signal does.
+    let _held = child.stdin.take();
     send(&child, Signal::SIGTERM);
     assert_eq!(child.wait().expect("the child ends").code(), Some(128 + 15));
 }
