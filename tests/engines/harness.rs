@@ -72,10 +72,10 @@ fn both_observers_count_what_a_program_makes() {
         "tiny",
         "sh",
         "-c",
-        "/programs/counts 2 3 10; /programs/i386; sleep 1000",
+        "/programs/counts 2 3 10; /programs/i386; echo made; sleep 1000",
     ]);
     let cgroup = cgroup_of(&dockerd.pid("it"));
-    crate::wait::wait_for("the programs", || dockerd.docker(&["top", "it"]).contains("sleep 1000").then_some(()));
+    crate::wait::wait_for("the programs", || dockerd.docker(&["logs", "it"]).contains("made").then_some(()));
     let calls = observer.calls_of(cgroup);
     let of = |compat, number| {
         let programs = calls.iter().filter(|seen| ["counts", "i386"].contains(&seen.thread.as_str()));
