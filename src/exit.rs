@@ -6,17 +6,34 @@ use std::process::ExitCode;
 
 use ctrec_enforce::{LiveError, RunError};
 use ctrec_record::RecordError;
+use ctrec_recording::StoreError;
+
+use crate::input::InputError;
+use crate::output::{self, OutputError, tell};
 
 /// A check found something.
 pub(crate) const FOUND: u8 = 1;
+const USAGE: u8 = 2;
 const ENVIRONMENT: u8 = 3;
 const BAD_INPUT: u8 = 4;
 const OWN_FAILURE: u8 = 125;
 
 /// Prints an error with its causes, once, and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error, with_command: bool) -> ExitCode {
-    eprintln!("error: {error:#}");
+    tell(&format!("error: {error:#}"));
     ExitCode::from(code(error, with_command))
+}
+
+/// What the parser has to say: help that was asked for, which is data, or what is wrong with the command line.
+pub(crate) fn answer(answer: &clap::Error) -> ExitCode {
+    if answer.use_stderr() {
+        tell(answer.render().to_string().trim_end());
+        return ExitCode::from(USAGE);
+    }
+    match answer.print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&output::to_stdout(error).into(), false),
+    }
 }
 
 fn code(error: &anyhow::Error, with_command: bool) -> u8 {
@@ -39,6 +56,20 @@ fn code(error: &anyhow::Error, with_command: bool) -> u8 {
 
 /// What the user gave is in order, and this machine cannot do it.
 fn is_environment(error: &anyhow::Error) -> bool {
-    error.is::<RecordError>()
+    if let Some(error) = error.downcast_ref::<RecordError>() {
+        return !matches!(error, RecordError::Store(error) if !is_forbidden(error));
+    }
+    error.is::<OutputError>()
+        || error.downcast_ref::<InputError>().is_some_and(InputError::is_forbidden)
+        || error.downcast_ref::<StoreError>().is_some_and(is_forbidden)
         || error.downcast_ref::<LiveError>().is_some_and(|error| !matches!(error, LiveError::NoSuchProcess { .. }))
+}
+
+/// The store may be right, and this user or this disk cannot have it read or written.
+fn is_forbidden(error: &StoreError) -> bool {
+    match error {
+        StoreError::Write { .. } => true,
+        StoreError::Read { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
 }

@@ -2,19 +2,25 @@
 //!
 //! Lives here: parsing, calling one function, printing, the exit code. Does not: anything that a library would do.
 
-#![expect(clippy::print_stderr, reason = "what is not data goes to stderr")]
-
 mod cli;
 mod commands;
 mod exit;
+mod input;
+mod output;
+mod shell;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    restore_sigpipe();
-    let arguments = cli::Arguments::parse();
+    let arguments = match cli::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => return exit::answer(&answer),
+    };
+    if !matches!(arguments.command, cli::Command::Record(_)) {
+        restore_sigpipe();
+    }
     let with_command = arguments.command.runs_a_command();
     match commands::run(arguments) {
         Ok(code) => code,
@@ -22,7 +28,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Rust ignores SIGPIPE, and a program that ctrec starts would inherit that; `ctrec report | head` should just end.
+/// Rust ignores SIGPIPE, and a program that `run` starts would inherit that; `ctrec report | head` should just end. Not
+/// so `record`: its messages may go where nobody reads any more, and the recording matters more than they do.
 fn restore_sigpipe() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     #[expect(unsafe_code, reason = "signal(2) with the default action installs no handler")]

@@ -25,6 +25,19 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// A whole message: like [`visible`], but its lines stay lines, and it is not cut. For text of ours that quotes others'.
+pub fn visible_lines(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        if character == '\n' || is_harmless(character) {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_default());
+        }
+    }
+    shown
+}
+
 /// Printable, one column or two, and in reading order. A backslash stays itself, so that paths stay readable.
 fn is_harmless(character: char) -> bool {
     !character.is_control()
@@ -111,6 +124,12 @@ mod tests {
         assert_eq!(visible("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
         assert_eq!(visible("/usr/bin/größe"), "/usr/bin/größe");
         assert!(visible(&"x".repeat(4096)).chars().count() == LONGEST + 1);
+    }
+
+    #[test]
+    fn a_message_keeps_its_lines_and_its_length() {
+        let message = format!("no {}:\n  a\u{1b}[2J\r\u{202e}b", "x".repeat(400));
+        assert_eq!(visible_lines(&message), format!("no {}:\n  a\\u{{1b}}[2J\\r\\u{{202e}}b", "x".repeat(400)));
     }
 
     #[test]

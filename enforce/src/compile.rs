@@ -77,7 +77,7 @@ pub enum CompileError {
         index: u32,
     },
     /// A flag that the runtimes do not know.
-    #[error("the flag {flag} is not known; known are {}", FLAGS.map(|(name, _)| name).join(", "))]
+    #[error("the flag {flag:?} is not known; known are {}", FLAGS.map(|(name, _)| name).join(", "))]
     UnknownFlag {
         /// The flag.
         flag: String,

@@ -39,7 +39,7 @@ pub enum LiveError {
         pid: i32,
     },
     /// The status could not be read.
-    #[error("read what confines process {pid}")]
+    #[error("cannot read what confines process {pid}")]
     Status {
         /// The id.
         pid: i32,
@@ -96,7 +96,7 @@ pub enum LiveError {
         source: FilterError,
     },
     /// Anything else.
-    #[error("{step} process {pid}")]
+    #[error("cannot {step} process {pid}")]
     System {
         /// The id.
         pid: i32,

@@ -55,19 +55,19 @@ pub enum RunError {
     #[error("there is no command to run")]
     NoCommand,
     /// No file of that name.
-    #[error("command {command:?} not found")]
+    #[error("command {command:?} not found; check its name, or give its path")]
     NotFound {
         /// The command as given.
         command: OsString,
     },
     /// A file that cannot be executed.
-    #[error("command {command:?} is not executable")]
+    #[error("command {command:?} is not a program; name one, or make it executable: chmod +x")]
     NotExecutable {
         /// The command as given.
         command: OsString,
     },
     /// The kernel refused the file.
-    #[error("execute {path:?} (a script needs a first line that names its interpreter)")]
+    #[error("cannot run {path:?}; a script needs a first line that names its interpreter")]
     Execute {
         /// The file.
         path: PathBuf,
@@ -98,20 +98,23 @@ pub enum RunError {
     #[error("the profile hands calls to a listener (action NOTIFY), and `run` has none; use ERRNO or ALLOW instead")]
     Notify,
     /// The kernel lets unprivileged processes have a filter only if they can gain no privileges.
-    #[error("loading a filter needs CAP_SYS_ADMIN or no_new_privs: run as root, or with no_new_privs")]
+    #[error(
+        "loading a filter needs root (CAP_SYS_ADMIN), or no_new_privs, which keeps the command from gaining privileges: \
+         run it again with --no-new-privs, or with sudo"
+    )]
     NeedsNoNewPrivs,
     /// The kernel lets privileged processes drop capabilities only.
-    #[error("dropping capabilities needs CAP_SETPCAP: run as root")]
+    #[error("dropping capabilities needs root (CAP_SETPCAP): run it again with sudo")]
     NeedsSetpcap,
     /// What this process may do could not be read.
-    #[error("read this process's own privileges")]
+    #[error("cannot read this process's own privileges")]
     Status {
         /// Why.
         #[from]
         source: StatusError,
     },
     /// A step in the child failed.
-    #[error("{step} for the command")]
+    #[error("cannot {step} for the command")]
     Prepare {
         /// What was being done.
         step: &'static str,
@@ -120,7 +123,7 @@ pub enum RunError {
         source: io::Error,
     },
     /// Starting or awaiting the command failed.
-    #[error("{step} the command")]
+    #[error("cannot {step} the command")]
     System {
         /// What was being done.
         step: &'static str,

@@ -55,7 +55,7 @@ pub enum StatusError {
         pid: i32,
     },
     /// The record could not be read.
-    #[error("read the status of process {pid}: is /proc mounted?")]
+    #[error("cannot read the status of process {pid}; is /proc mounted?")]
     Read {
         /// The id.
         pid: i32,

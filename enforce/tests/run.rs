@@ -127,7 +127,7 @@ fn what_the_profile_refuses_is_refused() {
 
 #[test]
 fn a_capability_list_is_all_that_the_command_has() {
-    if !machine::has(&[]) {
+    if !machine::open("a_capability_list_is_all_that_the_command_has", &[]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -203,7 +203,7 @@ fn state(pid: i32) -> String {
 
 #[test]
 fn the_filter_in_force_is_the_compiled_one() {
-    if !machine::has(&[]) {
+    if !machine::open("the_filter_in_force_is_the_compiled_one", &[]) {
         return;
     }
     let compiled = all_but(&["mount", "ptrace", "bpf"], Action::Errno(1));
@@ -220,17 +220,22 @@ fn the_filter_in_force_is_the_compiled_one() {
 
 #[test]
 fn a_process_without_filters_has_none() {
-    while_it_waits(None, |pid| {
-        if Status::of(pid).unwrap().mode == SeccompMode::Disabled {
-            assert_eq!(filters_of(pid).unwrap(), []);
-        }
-    });
+    let own = Status::of(Pid::this().as_raw()).unwrap();
+    let unconfined = ("a machine without a filter of its own", own.mode == SeccompMode::Disabled);
+    if !machine::open("a_process_without_filters_has_none", &[unconfined]) {
+        return;
+    }
+    while_it_waits(None, |pid| assert_eq!(filters_of(pid).unwrap(), []));
+}
+
+#[test]
+fn a_process_that_is_not_there_has_no_filters_to_read() {
     assert!(matches!(filters_of(i32::MAX), Err(LiveError::NoSuchProcess { pid: i32::MAX })));
 }
 
 #[test]
 fn a_suspended_process_stays_suspended() {
-    if !machine::has(&[]) {
+    if !machine::open("a_suspended_process_stays_suspended", &[]) {
         return;
     }
     let compiled = all_but(&["mount"], Action::Errno(1));
@@ -253,7 +258,7 @@ fn a_suspended_process_stays_suspended() {
 
 #[test]
 fn a_process_that_another_traces_is_left_to_it() {
-    if !machine::has(&[]) {
+    if !machine::open("a_process_that_another_traces_is_left_to_it", &[]) {
         return;
     }
     let compiled = all_but(&["mount"], Action::Errno(1));
@@ -272,7 +277,7 @@ fn a_process_that_another_traces_is_left_to_it() {
 
 #[test]
 fn a_thread_is_read_by_its_own_id() {
-    if !machine::has(&[]) {
+    if !machine::open("a_thread_is_read_by_its_own_id", &[]) {
         return;
     }
     let compiled = all_but(&["mount"], Action::Errno(1));

@@ -93,7 +93,7 @@ pub enum RecordError {
     #[error("this build of ctrec does not match its kernel side; build it again")]
     Skeleton,
     /// Reading the host's state failed.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path:?}")]
     Host {
         /// File or folder.
         path: PathBuf,
@@ -102,7 +102,7 @@ pub enum RecordError {
         source: io::Error,
     },
     /// The command's cgroup cannot be made.
-    #[error("cannot make a cgroup for the command in {path}; inside a container, mount the host's cgroups writable")]
+    #[error("cannot make a cgroup for the command in {path:?}; inside a container, mount the host's cgroups writable")]
     Cgroup {
         /// Hierarchy.
         path: PathBuf,
@@ -111,7 +111,7 @@ pub enum RecordError {
         source: io::Error,
     },
     /// The command cannot be started.
-    #[error("cannot run {command}")]
+    #[error("cannot run {command:?}; check its name, and that it may be executed")]
     Command {
         /// The command.
         command: String,

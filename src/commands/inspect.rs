@@ -11,8 +11,8 @@ use ctrec_enforce::{Decision, Filter, Status, Verdict, decisions, filters_of};
 use ctrec_record::{Host, LiveContainer, live_containers};
 use serde_json::json;
 
-use super::print;
 use crate::cli::{Inspect, InspectFormat};
+use crate::output::print;
 
 /// ABIs whose calls a process of this machine can make.
 const ABIS: [Abi; 2] = [Abi::X86_64, Abi::I386];

@@ -9,7 +9,6 @@ mod run;
 mod stores;
 mod verify;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::{Arguments, Command};
@@ -26,11 +25,4 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run(options) => run::run(&options, quiet),
         Command::Inspect(options) => inspect::run(&options),
     }
-}
-
-/// Data goes to stdout.
-fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }

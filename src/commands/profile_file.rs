@@ -1,7 +1,6 @@
 //! Reading a profile that a user gave, and compiling it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,6 +9,8 @@ use ctrec_analyze::profile::Profile;
 use ctrec_enforce::{Compiled, Runtime, compile, native_architecture};
 
 use crate::cli::RuntimeName;
+use crate::input;
+use crate::output::tell;
 
 impl From<RuntimeName> for Runtime {
     fn from(name: RuntimeName) -> Self {
@@ -22,12 +23,12 @@ impl From<RuntimeName> for Runtime {
 
 /// Reads a profile for this machine and a container with these capabilities. Warnings go to stderr.
 fn read(file: &Path, capabilities: BTreeSet<String>, quiet: bool) -> anyhow::Result<Profile> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = input::read(file)?;
     let native = native_architecture().context("ctrec has no call tables for this machine")?;
     let context = ParseContext { capabilities, kernel: kernel(), ..ParseContext::of(native) };
-    let parsed = parse(&text, &context).with_context(|| format!("cannot use {}", file.display()))?;
+    let parsed = parse(&text, &context).with_context(|| format!("cannot use {file:?}"))?;
     for warning in parsed.warnings.iter().filter(|_| !quiet) {
-        eprintln!("warning: {}: {warning}", file.display());
+        tell(&format!("warning: {file:?}: {warning}"));
     }
     Ok(parsed.profile)
 }
@@ -41,18 +42,17 @@ pub(super) fn compiled(
 ) -> anyhow::Result<Compiled> {
     let profile = read(file, capabilities, quiet)?;
     let native = native_architecture().context("ctrec has no call tables for this machine")?;
-    let compiled =
-        compile(&profile, runtime.into(), native).with_context(|| format!("cannot use {}", file.display()))?;
+    let compiled = compile(&profile, runtime.into(), native).with_context(|| format!("cannot use {file:?}"))?;
     // A rule that refuses loses nothing: a name that libseccomp does not know is refused anyway.
     let allowed = profile.allowed();
     let unknown: Vec<&str> =
         compiled.unknown_names.iter().map(String::as_str).filter(|name| allowed.contains(name)).collect();
     if !unknown.is_empty() && !quiet {
-        eprintln!(
-            "warning: {}: this machine's libseccomp does not know {}, so they are refused here",
-            file.display(),
-            unknown.join(", ")
-        );
+        tell(&format!(
+            "warning: {file:?}: this machine's libseccomp does not know {}, so {} refused here",
+            unknown.join(", "),
+            if unknown.len() == 1 { "it is" } else { "they are" }
+        ));
     }
     Ok(compiled)
 }

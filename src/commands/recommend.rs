@@ -9,8 +9,9 @@ use ctrec_analyze::recommend::recommend;
 use ctrec_analyze::report::summary;
 use ctrec_analyze::text::visible;
 
-use super::{print, stores};
+use super::stores;
 use crate::cli::{DialectName, Recommend};
+use crate::output::{print, tell};
 
 pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
     let (dialect, render): (_, fn(&_) -> _) = match options.dialect {
@@ -25,7 +26,7 @@ pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Re
         recommendation.profile.rules.iter().for_each(explain);
     }
     if !quiet {
-        eprint!("{}", summary(&behaviour, &recommendation, &policy)?);
+        tell(summary(&behaviour, &recommendation, &policy)?.trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,6 +45,6 @@ fn explain(rule: &Rule) {
             Reason::Included => "you asked for it".to_owned(),
             Reason::Given => "it was in the profile".to_owned(),
         };
-        eprintln!("{:<20} {:?}: {reason}", rule.name, rule.action);
+        tell(&format!("{:<20} {:?}: {reason}", rule.name, rule.action));
     }
 }

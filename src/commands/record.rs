@@ -1,6 +1,9 @@
 //! `ctrec record`.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,7 +14,12 @@ use ctrec_record::{Host, Options, Outcome, Progress, Target, live_containers, re
 use ctrec_recording::Format;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::{Record, TableFormat};
+use crate::cli::{Record, STORE, TableFormat};
+use crate::output::tell;
+use crate::shell;
+
+/// What became of processes that outlived their recording, and how to have none.
+const UNRECORDED: &str = "no longer recorded; run servers in the foreground";
 
 pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
     let volume = match (quiet, verbose) {
@@ -98,7 +106,7 @@ impl Shown {
             Some(reason) if !self.warned => {
                 self.warned = true;
                 let warning = format!("warning: a window cannot be written, and is kept for the next one: {reason}");
-                self.bar.suspend(|| eprintln!("{warning}"));
+                self.bar.suspend(|| tell(&warning));
             }
             Some(_) => {}
             None => self.warned = false,
@@ -109,7 +117,8 @@ impl Shown {
     fn list_running(&self, options: &Record) {
         let running = if options.container.is_empty() { Vec::new() } else { running() };
         if !running.is_empty() {
-            self.say(&format!("running now, and not matched by {}:", visible(&options.container.join(", "))));
+            let patterns: Vec<String> = options.container.iter().map(|pattern| format!("{pattern:?}")).collect();
+            self.say(&format!("running now, and not matched by {}:", patterns.join(", ")));
             for line in &running {
                 self.say(line);
             }
@@ -118,31 +127,42 @@ impl Shown {
 
     fn say(&self, text: &str) {
         if self.volume != Volume::Quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| tell(text));
         }
     }
 
     fn end(&self, outcome: &Outcome, options: &Record) {
         self.bar.finish_and_clear();
-        if !outcome.left_running.is_empty() {
-            let left = counted(outcome.left_running.len(), "process");
-            eprintln!(
-                "warning: {left} of the command still run and are no longer recorded; run servers in the foreground"
-            );
+        match outcome.left_running.len() {
+            0 => {}
+            1 => tell(&format!("warning: 1 process of the command still runs, {UNRECORDED}")),
+            left => tell(&format!("warning: {left} processes of the command still run, {UNRECORDED}")),
         }
-        self.say(&format!("recorded {} in {}", line(&outcome.progress), outcome.path.display()));
+        self.say(&format!("recorded {} in {:?}", line(&outcome.progress), outcome.path));
         let Some(first) = outcome.containers.first() else {
             self.say("no container was seen; start one while recording, or record a command: ctrec record -- COMMAND");
             self.list_running(options);
             return;
         };
-        let store = if options.output.as_os_str() == crate::cli::STORE {
-            String::new()
-        } else {
-            format!(" {}", options.output.display())
-        };
-        self.say(&format!("next: ctrec recommend --container {}{store} > seccomp.json", visible(&first.name)));
+        self.say(&format!("next: {}", next(&first.name, &options.output)));
     }
+}
+
+/// The command that makes a profile of what was recorded, to be pasted.
+fn next(container: &str, store: &Path) -> String {
+    // A word that begins with a dash would be taken for an option.
+    let container = match shell::word(OsStr::new(container)) {
+        dashed if container.starts_with('-') => format!("--container={dashed}"),
+        plain => format!("--container {plain}"),
+    };
+    let store = match store.as_os_str() {
+        usual if usual == STORE => String::new(),
+        dashed if dashed.as_bytes().starts_with(b"-") => {
+            format!(" {}", shell::word(Path::new(".").join(store).as_os_str()))
+        }
+        other => format!(" {}", shell::word(other)),
+    };
+    format!("ctrec recommend {container}{store} > seccomp.json")
 }
 
 /// Containers that run and were not meant.
@@ -151,6 +171,25 @@ fn running() -> Vec<String> {
 }
 
 fn line(progress: &Progress) -> String {
-    let losses = if progress.losses == 0 { "no losses".to_owned() } else { format!("{} LOSSES", progress.losses) };
-    format!("{}, {} call kinds, {losses}", counted(progress.containers, "container"), progress.calls)
+    let losses = match progress.losses {
+        0 => "no losses".to_owned(),
+        1 => "1 LOSS".to_owned(),
+        losses => format!("{losses} LOSSES"),
+    };
+    format!("{}, {}, {losses}", counted(progress.containers, "container"), counted(progress.calls, "call kind"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_command_can_be_pasted() {
+        let next = |name, store| next(name, Path::new(store));
+        assert_eq!(next("web", STORE), "ctrec recommend --container web > seccomp.json");
+        assert_eq!(next("web app", "a b"), "ctrec recommend --container 'web app' 'a b' > seccomp.json");
+        assert_eq!(next("$(x)", "it's"), "ctrec recommend --container '$(x)' \"it's\" > seccomp.json");
+        assert_eq!(next("-x", "-y"), "ctrec recommend --container=-x ./-y > seccomp.json");
+        assert_eq!(next("a\u{1b}", STORE), "ctrec recommend --container $'a\\033' > seccomp.json");
+    }
 }

@@ -1,15 +1,14 @@
 //! `ctrec report`.
 
-use std::fs;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use ctrec_analyze::policy::Dialect;
 use ctrec_analyze::report::Report as Contents;
 use ctrec_analyze::select::{Pattern, Selection};
 
-use super::{print, stores};
+use super::stores;
 use crate::cli::{Report, ReportFormat};
+use crate::output::{print, tell, write};
 
 pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
     let recordings = stores::read(&options.stores)?;
@@ -28,9 +27,9 @@ pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
     match &options.output {
         None => print(&text)?,
         Some(file) => {
-            fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+            write(file, &text)?;
             if !quiet {
-                eprintln!("wrote {}", file.display());
+                tell(&format!("wrote {file:?}"));
             }
         }
     }

@@ -11,9 +11,10 @@ use ctrec_analyze::profile::{Action, Profile};
 use ctrec_analyze::recommend::{Fate, recommend};
 use ctrec_enforce::{Compiled, KnownArgument, Refusal, Verdict, refusal};
 
-use super::{print, profile_file, stores};
+use super::{profile_file, stores};
 use crate::cli::{PolicyOptions, Verify};
 use crate::exit;
+use crate::output::{print, tell};
 
 /// Namespace flags of clone: the bits that a recording holds of its first argument.
 const NAMESPACE_FLAGS: u64 = 0x7E02_0000;
@@ -27,10 +28,10 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     let checked = check(&behaviour, &policy, &compiled)?;
     print(&checked.text)?;
     if !quiet {
-        eprintln!(
+        tell(&format!(
             "{} of {} recorded calls would be refused; of {} the arguments decide",
             checked.refused, checked.calls, checked.undecided
-        );
+        ));
     }
     Ok(if checked.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit::FOUND) })
 }

@@ -2,14 +2,16 @@
 //! documented exit code, and nothing that was recorded is lost.
 
 use std::fs;
+use std::process::Command;
 
-use ctrec_recording::{Abi, LossKind, Store};
+use ctrec_recording::{Abi, End, LossKind, Store};
 use tempfile::TempDir;
 
 use crate::gate;
 use crate::image::text;
 use crate::process::{Outcome, run};
 use crate::program::Program;
+use crate::recorder::ctrec;
 
 /// Runs a shell script in a mount namespace of its own; `$0` is ctrec, `$1` a folder to use.
 fn in_own_mounts(script: &str, folder: &TempDir) -> Outcome {
@@ -49,6 +51,33 @@ fn a_store_that_cannot_be_written_is_named() {
     assert_refused(&outcome, 3, &[text(folder.path())]);
     let outcome = in_own_mounts(&format!("{read_only} \"$0\" record --output \"$1/store\" -- true"), &folder);
     assert_refused(&outcome, 125, &[text(folder.path())]);
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named_harmlessly() {
+    if !gate::open("a_command_that_is_not_there_is_named_harmlessly", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let store = folder.path().join("store");
+    let outcome = ctrec(&["record", "--output", text(&store), "--", "no\u{1b}[31m\nerror: such"]);
+    assert_refused(&outcome, 127, &["no\\u{1b}[31m\\nerror: such", "check its name"]);
+    assert!(!outcome.stderr.contains('\u{1b}'), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_recording_goes_on_when_nobody_reads_its_messages() {
+    if !gate::open("a_recording_goes_on_when_nobody_reads_its_messages", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut record = Command::new(env!("CARGO_BIN_EXE_ctrec"));
+    record.args(["record", "--output", text(folder.path()), "--", "sh", "-c", "exit 7"]).stderr(writer);
+    assert_eq!(record.status().unwrap().code(), Some(7), "the command's own code");
+    let recordings = Store::open(folder.path()).and_then(|store| store.read_all()).unwrap();
+    assert_eq!(recordings[0].header.end, Some(End::Command { code: 7 }));
 }
 
 /// Fills the disk that the store is on, works until ctrec says so, and makes room again. `$1` is a folder, `$2` the

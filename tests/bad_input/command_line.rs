@@ -1,0 +1,40 @@
+//! Words that are wrong, and users who may not.
+
+use tempfile::TempDir;
+
+use crate::ctrec::{BAD_INPUT, ENVIRONMENT, OWN_FAILURE, assert_refusal, assert_refused, ctrec, ctrec_without_root};
+use crate::sample::{text, write};
+
+#[test]
+fn a_command_line_that_is_wrong_ends_with_2() {
+    for words in [&["record", "--duration", "soon"][..], &["recommend", "--dialect", "latin"], &["fly"]] {
+        let output = ctrec(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    }
+}
+
+#[test]
+fn inspect_of_a_process_that_is_not_there_names_it() {
+    assert_refused(&["inspect", "--pid", "2147483647"], BAD_INPUT, &["2147483647"]);
+}
+
+#[test]
+fn recording_without_root_says_so() {
+    let folder = TempDir::new().unwrap();
+    let store = folder.path().join("store");
+    assert_refusal(&ctrec_without_root(&["record", "--output", text(&store)]), ENVIRONMENT, &["root"]);
+    let with_command = ["record", "--output", text(&store), "--", "true"];
+    assert_refusal(&ctrec_without_root(&with_command), OWN_FAILURE, &["root"]);
+    assert!(!store.exists(), "nothing is left behind");
+}
+
+#[test]
+fn a_filter_without_root_needs_an_option_that_is_named() {
+    let folder = TempDir::new().unwrap();
+    let profile = write(&folder, "profile.json", r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#);
+    let refused = ctrec_without_root(&["run", "--profile", &profile, "--", "true"]);
+    assert_refusal(&refused, OWN_FAILURE, &["run it again with --no-new-privs"]);
+    let confined = ctrec_without_root(&["run", "--profile", &profile, "--no-new-privs", "--", "sh", "-c", "exit 7"]);
+    assert_eq!(confined.status.code(), Some(7), "{confined:?}");
+}

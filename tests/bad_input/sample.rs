@@ -1,0 +1,107 @@
+//! A small store, and files beside it. Lives here: making them.
+
+use std::fs;
+use std::path::Path;
+
+use ctrec_recording::{
+    Abi, Call, CgroupLayout, Container, End, Format, Header, Origin, Phase, Program, RunWriter, SchemaVersion, Segment,
+    Settings, Window,
+};
+use tempfile::TempDir;
+
+/// A store with one run of one container, `web`.
+pub(crate) fn store() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let header = header();
+    let mut writer = RunWriter::create(folder.path(), &header, Format::Parquet).unwrap();
+    let program = Program {
+        container: 1,
+        program: 1,
+        path: "/bin/server".to_owned(),
+        path_truncated: false,
+        device: 1,
+        inode: 2,
+    };
+    writer.write_snapshot(&[container()], &[program]).unwrap();
+    writer.seal(&segment()).unwrap();
+    writer.finish(&header).unwrap();
+    folder
+}
+
+fn header() -> Header {
+    Header {
+        schema: SchemaVersion::CURRENT,
+        run: "20260101T000000Z-1".to_owned(),
+        ctrec_version: "0.1.0".to_owned(),
+        host: "host".to_owned(),
+        kernel: "6.1.0".to_owned(),
+        arch: "x86_64".to_owned(),
+        cgroups: CgroupLayout::V2,
+        hooks: Vec::new(),
+        sysctls: [].into(),
+        settings: Settings { window_ns: 10_000_000_000, containers: Vec::new(), command: None },
+        started_ns: 1_000,
+        ended_ns: Some(2_000),
+        end: Some(End::Duration),
+    }
+}
+
+fn container() -> Container {
+    Container {
+        container: 1,
+        id: "f".repeat(64),
+        name: "web".to_owned(),
+        image: Some("web:1".to_owned()),
+        engine: "docker".to_owned(),
+        runtime: Some("runc".to_owned()),
+        pod: None,
+        labels_json: "{}".to_owned(),
+        entrypoint_json: Some("[\"/bin/server\"]".to_owned()),
+        no_new_privs: Some(false),
+        capabilities_json: Some("[]".to_owned()),
+        seccomp_json: Some("null".to_owned()),
+        sysctls_json: "{}".to_owned(),
+        limits_json: "{}".to_owned(),
+        cgroup_path: format!("/docker/{}", "f".repeat(64)),
+        started_ns: 1_000,
+        ended_ns: None,
+        already_running: false,
+        resolved: true,
+    }
+}
+
+fn segment() -> Segment {
+    let read = Call {
+        window: 1,
+        container: 1,
+        program: 1,
+        origin: Origin::Init,
+        phase: Phase::Workload,
+        abi: Abi::X86_64,
+        number: 0,
+        succeeded: 5,
+        failed: 0,
+        interrupted: 0,
+        unfinished: 0,
+        first_ns: 1_000,
+        last_ns: 2_000,
+    };
+    Segment {
+        window: Window { window: 1, start_ns: 1_000, end_ns: 2_000 },
+        calls: vec![read],
+        errnos: Vec::new(),
+        arguments: Vec::new(),
+        starts: Vec::new(),
+        losses: Vec::new(),
+    }
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+pub(crate) fn write(folder: &TempDir, name: &str, content: &str) -> String {
+    let file = folder.path().join(name);
+    fs::write(&file, content).unwrap();
+    text(&file).to_owned()
+}

@@ -1,0 +1,90 @@
+//! Stores that are not there, hold nothing, or are broken; containers that are not in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::ctrec::{BAD_INPUT, assert_refused};
+use crate::sample::{store, text, write};
+
+/// The only Parquet file below a folder whose path holds `word`.
+fn parquet_file(folder: &Path, word: &str) -> PathBuf {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "parquet") && text(&path).contains(word) {
+                found.push(path);
+            }
+        }
+    }
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn an_unknown_container_is_answered_with_those_there_are() {
+    let store = store();
+    for command in ["recommend", "report"] {
+        assert_refused(&[command, "--container", "wbe", text(store.path())], BAD_INPUT, &["wbe", "web"]);
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_named() {
+    let folder = TempDir::new().unwrap();
+    let store = folder.path().join("nothing");
+    assert_refused(&["recommend", "--container", "web", text(&store)], BAD_INPUT, &[text(&store), "ctrec record"]);
+}
+
+#[test]
+fn an_empty_store_says_how_to_fill_it() {
+    let store = TempDir::new().unwrap();
+    for command in ["recommend", "report"] {
+        assert_refused(&[command, "--container", "web", text(store.path())], BAD_INPUT, &["ctrec record"]);
+    }
+}
+
+#[test]
+fn a_folder_of_something_else_is_no_store() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "holiday.jpg", "not a recording");
+    assert_refused(&["recommend", "--container", "web", text(folder.path())], BAD_INPUT, &[text(folder.path())]);
+}
+
+#[test]
+fn a_truncated_file_is_named() {
+    let store = store();
+    let file = parquet_file(store.path(), "calls");
+    let whole = fs::read(&file).unwrap();
+    for length in [0, 3, whole.len() / 2, whole.len() - 1] {
+        fs::write(&file, &whole[..length]).unwrap();
+        assert_refused(&["recommend", "--container", "web", text(store.path())], BAD_INPUT, &[text(&file)]);
+    }
+}
+
+#[test]
+fn an_alien_file_is_named() {
+    let store = store();
+    let (calls, programs) = (parquet_file(store.path(), "calls"), parquet_file(store.path(), "programs"));
+    for alien in [b"not Parquet at all".to_vec(), fs::read(programs).unwrap()] {
+        fs::write(&calls, alien).unwrap();
+        assert_refused(&["recommend", "--container", "web", text(store.path())], BAD_INPUT, &[text(&calls)]);
+    }
+}
+
+#[test]
+fn a_newer_store_is_refused_by_its_version() {
+    let store = store();
+    let file = store.path().join("run=20260101T000000Z-1/run.json");
+    let newer = fs::read_to_string(&file)
+        .unwrap()
+        .replace("\"major\": 1", "\"major\": 2")
+        .replace("\"major\":1", "\"major\":2");
+    fs::write(&file, newer).unwrap();
+    assert_refused(&["recommend", "--container", "web", text(store.path())], BAD_INPUT, &["2.0"]);
+}
