@@ -81,7 +81,7 @@ fn a_profile_may_come_through_a_pipe() {
 fn a_profile_that_this_user_may_not_read_is_no_bad_profile() {
     let folder = store();
     let file = write(&folder, "profile.json", "{}");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let words = ["verify", "--profile", &file, "--container", "web", text(folder.path())];
     assert_refusal(&ctrec_without_root(&words), ENVIRONMENT, &[&file, "sudo"]);
 }
