@@ -21,7 +21,10 @@ pub enum RecordError {
     )]
     NoBtf,
     /// BTF that cannot be read.
-    #[error("the kernel's types in /sys/kernel/btf/vmlinux cannot be read")]
+    #[error(
+        "the kernel's types in /sys/kernel/btf/vmlinux cannot be read, and nothing can be recorded without; boot \
+         another kernel, such as the distribution's own"
+    )]
     Btf {
         /// Cause.
         #[source]

@@ -11,7 +11,7 @@ use crate::gate;
 use crate::image::text;
 use crate::process::{Outcome, run};
 use crate::program::Program;
-use crate::recorder::ctrec;
+use crate::recorder::{Recorded, ctrec};
 
 /// Runs a shell script in a mount namespace of its own; `$0` is ctrec, `$1` a folder to use.
 fn in_own_mounts(script: &str, folder: &TempDir) -> Outcome {
@@ -38,6 +38,92 @@ fn a_kernel_without_btf_is_named() {
     assert_refused(&outcome, 3, &["BTF"]);
     let outcome = in_own_mounts(&format!("{hide} \"$0\" record --output \"$1/store\" -- true"), &folder);
     assert_refused(&outcome, 125, &["BTF"]);
+}
+
+/// Mounts `$1/btf` where the kernel describes its types.
+const OTHER_BTF: &str = "mount --bind \"$1/btf\" /sys/kernel/btf/vmlinux && exec";
+
+#[test]
+fn a_kernel_whose_btf_is_damaged_is_named() {
+    if !gate::open("a_kernel_whose_btf_is_damaged_is_named", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let whole = fs::read("/sys/kernel/btf/vmlinux").unwrap();
+    for damaged in [&b""[..], b"no types at all", &whole[..whole.len() / 2]] {
+        fs::write(folder.path().join("btf"), damaged).unwrap();
+        let outcome = in_own_mounts(&format!("{OTHER_BTF} \"$0\" record --output \"$1/store\" -- true"), &folder);
+        assert_refused(&outcome, 125, &["/sys/kernel/btf/vmlinux", "boot"]);
+    }
+    assert!(!folder.path().join("store").exists(), "nothing is left behind");
+}
+
+/// Lets this kernel look like one without a tracepoint, by another name in what it says of its types.
+fn hide_tracepoint(name: &str, folder: &TempDir) {
+    let mut btf = fs::read("/sys/kernel/btf/vmlinux").unwrap();
+    let name = format!("\0btf_trace_{name}\0");
+    let at = btf.windows(name.len()).position(|bytes| bytes == name.as_bytes()).expect("this kernel has it");
+    btf[at + 1] = b'x';
+    fs::write(folder.path().join("btf"), btf).unwrap();
+}
+
+#[test]
+fn a_kernel_without_a_hook_is_told_which_one_it_lacks() {
+    if !gate::open("a_kernel_without_a_hook_is_told_which_one_it_lacks", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    for hook in [
+        "sys_exit",
+        "sched_process_fork",
+        "sched_process_exec",
+        "sched_process_exit",
+        "cgroup_mkdir",
+        "cgroup_attach_task",
+        "cgroup_rmdir",
+    ] {
+        hide_tracepoint(hook, &folder);
+        let outcome = in_own_mounts(&format!("{OTHER_BTF} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
+        assert_refused(&outcome, 3, &[&format!("no tracepoint {hook},"), "Linux 5.15 or newer"]);
+        let outcome = in_own_mounts(&format!("{OTHER_BTF} \"$0\" record --output \"$1/store\" -- true"), &folder);
+        assert_refused(&outcome, 125, &[&format!("no tracepoint {hook},")]);
+    }
+    assert!(!folder.path().join("store").exists(), "nothing is left behind");
+}
+
+#[test]
+fn a_kernel_that_announces_no_exec_is_recorded_and_says_what_it_cannot_see() {
+    if !gate::open("a_kernel_that_announces_no_exec_is_recorded_and_says_what_it_cannot_see", &["gcc"]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    hide_tracepoint("sched_prepare_exec", &folder);
+    fs::copy(Program::Counts.binary(), folder.path().join("counts")).unwrap();
+    let record = format!("{OTHER_BTF} \"$0\" record --output \"$1/store\" -- \"$1/counts\" 1 0 10");
+    in_own_mounts(&record, &folder).success();
+
+    let recorded = Recorded::read(&folder.path().join("store"), "counts");
+    let hooks = &recorded.recording().header.hooks;
+    assert!(hooks.iter().any(|hook| hook.blind_to.iter().any(|what| what.contains("execve"))), "{hooks:?}");
+    let counts = recorded.counts(|_| true);
+    assert_eq!((counts[&(Abi::X86_64, 24)], counts[&(Abi::X86_64, 59)]), (10, 1), "sched_yield, execve");
+    let recommend = ctrec(&["recommend", "--container", "counts", text(&folder.path().join("store"))]);
+    assert!(recommend.stderr.contains("execveat"), "the finding: {}", recommend.stderr);
+}
+
+#[test]
+fn a_machine_without_cgroups_is_named() {
+    if !gate::open("a_machine_without_cgroups_is_named", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    // The inner ones first.
+    let without =
+        "sed -n 's/^[^ ]* \\([^ ]*\\) cgroup2\\{0,1\\} .*/\\1/p' /proc/self/mounts | tac | xargs -n 1 umount && exec";
+    let outcome = in_own_mounts(&format!("{without} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
+    assert_refused(&outcome, 3, &["no cgroup hierarchy is mounted", "mount -t cgroup2"]);
+    let outcome = in_own_mounts(&format!("{without} \"$0\" record --output \"$1/store\" -- true"), &folder);
+    assert_refused(&outcome, 125, &["no cgroup hierarchy is mounted"]);
 }
 
 #[test]
