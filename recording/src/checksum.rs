@@ -1,6 +1,7 @@
-//! The checksum in every Parquet file of a run.
+//! Checksums: the one in every Parquet file of a run, and those of lines of NDJSON.
 //!
-//! Lives here: adding it while a file is written, and checking it before anything else looks at the bytes.
+//! Lives here: adding a file's while it is written, and checking it before anything else looks at the bytes; a line's.
+//! Does not: what the lines of a window must add up to (see `seal`).
 //!
 //! The Parquet library believes lengths that it finds in a file. One flipped bit can make it ask for more memory than
 //! there is, and that ends the process: nothing can catch it. And a flipped bit in a count would be read as another
@@ -74,6 +75,11 @@ fn place(bytes: &[u8]) -> Option<usize> {
     let key = bytes[start..].windows(KEY.len()).rposition(|window| window == KEY.as_bytes())?;
     let place = start + key + KEY.len() + GAP;
     (place + BLANK.len() <= bytes.len()).then_some(place)
+}
+
+/// Checksum of a line, with its end or without.
+pub(crate) fn of_line(line: &[u8]) -> u64 {
+    Fnv::START.with(line.strip_suffix(b"\n").unwrap_or(line)).0
 }
 
 /// FNV-1a of 64 bits. Any change of one byte changes it, and it is six lines.

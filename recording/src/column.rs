@@ -35,6 +35,9 @@ pub(crate) trait Field: Sized {
 
     /// Reads a column, whatever its type: a wrong one is an error.
     fn read(column: &Column) -> Result<Vec<Self>, TableError>;
+
+    /// So many fields of a column that is not there; `None`: it must be.
+    fn absent(rows: usize) -> Option<Vec<Self>>;
 }
 
 impl<T: Cell> Field for T {
@@ -50,6 +53,10 @@ impl<T: Cell> Field for T {
         let cells = typed::<T>(column)?;
         cells.into_iter().enumerate().map(|(row, cell)| cell.ok_or_else(|| missing(row))).collect()
     }
+
+    fn absent(_rows: usize) -> Option<Vec<Self>> {
+        None
+    }
 }
 
 impl<T: Cell> Field for Option<T> {
@@ -62,6 +69,10 @@ impl<T: Cell> Field for Option<T> {
 
     fn read(column: &Column) -> Result<Vec<Self>, TableError> {
         typed::<T>(column)
+    }
+
+    fn absent(rows: usize) -> Option<Vec<Self>> {
+        Some((0..rows).map(|_| None).collect())
     }
 }
 

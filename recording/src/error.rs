@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use polars::prelude::PolarsError;
 
 use crate::SchemaVersion;
+use crate::seal::SealError;
 
 /// A store, a run or a file that could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +140,17 @@ pub enum StoreError {
         /// What is wrong with it.
         source: TableError,
     },
+    /// Something is missing, or was changed, that was there when it was sealed.
+    #[error(
+        "{path:?} is not whole: restore its files, or move the run's folder away, and run again; the other runs stay \
+         readable"
+    )]
+    NotWhole {
+        /// The run's folder.
+        path: PathBuf,
+        /// What is missing.
+        source: SealError,
+    },
     /// Two files hold some of the same windows: counting both would count twice.
     #[error("{first:?} and {second:?} hold some of the same windows: move one of them away and run again")]
     Overlap {
@@ -234,6 +246,9 @@ pub enum TableError {
     /// A pipe, a device, a folder or a link.
     #[error("it is not a regular file")]
     NotAFile,
+    /// A folder that is a link.
+    #[error("it is a link, not a folder")]
+    Link,
     /// The columns of a file are not equally long.
     #[error("its columns are not equally long")]
     Uneven,

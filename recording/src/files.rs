@@ -11,7 +11,7 @@ use crate::checksum::Signer;
 use crate::error::{StoreError, TableError};
 use crate::format::Format;
 use crate::parquet::Encoder;
-use crate::table::Table;
+use crate::table::{Rows, Table};
 use crate::{ndjson, parquet};
 
 /// The header's file.
@@ -161,18 +161,21 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
 
 /// Reads a file. Into memory, not mapped: a mapped file that shrinks kills the process.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    // Asked before opening: opening a pipe would wait for its writer.
-    let about = fs::metadata(path).map_err(unread(path))?;
-    if !about.is_file() {
-        return Err(damaged(path)(TableError::NotAFile));
-    }
+    check_plain(path)?;
     let mut bytes = Vec::new();
     File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(unread(path))?;
     Ok(bytes)
 }
 
+/// Refuses what no recorder makes. Asked before opening: opening a pipe would wait for its writer, and a link leads to
+/// what is no part of the store.
+pub(crate) fn check_plain(path: &Path) -> Result<(), StoreError> {
+    let about = fs::symlink_metadata(path).map_err(unread(path))?;
+    if about.is_file() { Ok(()) } else { Err(damaged(path)(TableError::NotAFile)) }
+}
+
 /// Reads all rows of a file.
-pub(crate) fn read_table<T: Table>(path: &Path, format: Format) -> Result<Vec<T>, StoreError> {
+pub(crate) fn read_table<T: Table>(path: &Path, format: Format) -> Result<Rows<T>, StoreError> {
     let bytes = read(path)?;
     let rows = match format {
         Format::Parquet => parquet::decode(&bytes),
@@ -216,6 +219,9 @@ impl WindowFile {
 /// The files of a table's folder that together hold every window once. While small files are merged, the merged one and
 /// some of the small ones are both there: the widest counts.
 pub(crate) fn window_files(folder: &Path) -> Result<Vec<WindowFile>, StoreError> {
+    if folder.is_symlink() {
+        return Err(damaged(folder)(TableError::Link));
+    }
     let mut files = steady_names(folder)?.into_iter().filter_map(WindowFile::of_path).collect::<Vec<_>>();
     files.sort_by_key(|file| (*file.windows.start(), std::cmp::Reverse(*file.windows.end()), file.format));
     let mut chosen: Vec<WindowFile> = Vec::new();
@@ -257,4 +263,16 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut paths = paths.map_err(unread(folder))?;
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a run's folder holds nothing but what a recorder makes before its header: empty folders, and names that
+/// start with a dot.
+pub(crate) fn holds_nothing(folder: &Path) -> Result<bool, StoreError> {
+    let is_data = |path: &PathBuf| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    for path in names(folder)?.into_iter().filter(is_data) {
+        if path.is_symlink() || !path.is_dir() || names(&path)?.iter().any(is_data) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

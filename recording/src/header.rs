@@ -1,4 +1,4 @@
-//! The header of a run: `run.json`. Written when the run starts, replaced when a window is sealed and when it ends.
+//! The header of a run: `run.json`. Written when the run starts, replaced when it ends.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     /// What this build writes.
-    pub const CURRENT: Self = Self { major: 1, minor: 0 };
+    pub const CURRENT: Self = Self { major: 1, minor: 1 };
 }
 
 /// What a run is, where and how it was recorded.

@@ -25,6 +25,7 @@ mod merge;
 mod ndjson;
 mod parquet;
 pub mod rows;
+mod seal;
 mod store;
 mod table;
 mod writer;
@@ -35,5 +36,6 @@ pub use header::{CgroupLayout, End, Header, Hook, SchemaVersion, Settings};
 pub use rows::{
     Abi, Argument, Call, Container, Errno, Loss, LossKind, Origin, Phase, Program, Recording, Segment, Start, Window,
 };
+pub use seal::{Place, SealError};
 pub use store::Store;
 pub use writer::RunWriter;

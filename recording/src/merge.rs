@@ -38,7 +38,7 @@ fn batches<T: Table>(files: &[WindowFile]) -> impl Iterator<Item = Result<Vec<T>
         while rows.len() < BATCH_ROWS {
             let Some(file) = files.next() else { break };
             match read_table(&file.path, file.format) {
-                Ok(more) => rows.extend::<Vec<T>>(more),
+                Ok(more) => rows.extend::<Vec<T>>(more.rows),
                 Err(error) => return Some(Err(error)),
             }
         }

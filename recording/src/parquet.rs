@@ -16,7 +16,7 @@ use polars::prelude::{
 
 use crate::checksum::{self, BLANK, KEY};
 use crate::error::{TableError, shown};
-use crate::table::Table;
+use crate::table::{Rows, Table};
 
 /// Writes one file, a row group a batch.
 pub(crate) struct Encoder<W: Write> {
@@ -52,16 +52,17 @@ fn frame<T: Table>(rows: &[T]) -> Result<DataFrame, TableError> {
 }
 
 /// Reads rows. Columns that the table does not have are ignored.
-pub(crate) fn decode<T: Table>(bytes: &[u8]) -> Result<Vec<T>, TableError> {
+pub(crate) fn decode<T: Table>(bytes: &[u8]) -> Result<Rows<T>, TableError> {
     checksum::check(bytes)?;
     fenced(|| {
         let mut reader = ParquetReader::new(Cursor::new(bytes)).read_parallel(ParallelStrategy::None);
         let schema = reader.schema()?;
-        if let Some(column) = T::COLUMNS.iter().find(|column| !schema.contains(column)) {
-            return Err(TableError::MissingColumn { column: (*column).to_owned() });
+        if let Some(column) = T::required().find(|column| !schema.contains(column)) {
+            return Err(TableError::MissingColumn { column: column.to_owned() });
         }
-        let columns = T::COLUMNS.iter().map(|&column| column.to_owned()).collect();
-        T::rows(&reader.with_columns(Some(columns)).finish()?)
+        let columns = T::COLUMNS.iter().filter(|column| schema.contains(column)).map(|&column| column.to_owned());
+        let rows = T::rows(&reader.with_columns(Some(columns.collect())).finish()?)?;
+        Ok(Rows { rows, lines: Vec::new() })
     })
 }
 
@@ -145,15 +146,15 @@ mod tests {
     #[test]
     fn batches_come_back_as_one_table() {
         let rows = losses();
-        assert_eq!(decode::<Loss>(&encoded(&[&rows, &rows[..1], &[]])).unwrap(), [&rows[..], &rows[..1]].concat());
-        assert_eq!(decode::<Loss>(&encoded::<Loss>(&[])).unwrap(), []);
-        assert_eq!(decode::<Loss>(&encoded::<Loss>(&[&[]])).unwrap(), []);
+        assert_eq!(decode::<Loss>(&encoded(&[&rows, &rows[..1], &[]])).unwrap().rows, [&rows[..], &rows[..1]].concat());
+        assert_eq!(decode::<Loss>(&encoded::<Loss>(&[])).unwrap().rows, []);
+        assert_eq!(decode::<Loss>(&encoded::<Loss>(&[&[]])).unwrap().rows, []);
     }
 
     #[test]
     fn a_column_of_a_later_version_is_ignored() {
         let bytes = with_column("new", Some(Series::new("new".into(), [1.5, 2.5])));
-        assert_eq!(decode::<Loss>(&bytes).unwrap(), losses());
+        assert_eq!(decode::<Loss>(&bytes).unwrap().rows, losses());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //!
 //! Lives here: [`Store`], what counts as recorded, what is refused. Does not: any judgement of what was recorded.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,10 +9,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{StoreError, TableError, shown};
-use crate::files::{self, HEADER, LOCK, RUN, damaged, unread, window_files};
+use crate::files::{self, HEADER, LOCK, RUN, check_plain, damaged, holds_nothing, unread, window_files};
 use crate::format::Format;
 use crate::rows::{Loss, LossKind, Recording, Window};
-use crate::table::{Table, Windowed};
+use crate::seal::{Contents, Seal, SealError, Seals};
+use crate::table::{Rows, Table, Windowed};
 use crate::{Header, SchemaVersion};
 
 /// A store: the folder that `ctrec record` writes.
@@ -21,6 +21,7 @@ use crate::{Header, SchemaVersion};
 pub struct Store {
     path: PathBuf,
     runs: Vec<String>,
+    empty: Vec<String>,
 }
 
 impl Store {
@@ -37,12 +38,15 @@ impl Store {
                 });
             }
         };
-        let mut runs = Vec::new();
+        let (mut runs, mut empty) = (Vec::new(), Vec::new());
         let mut others = false;
         for entry in entries {
-            let name = entry.map_err(unread(&path))?.file_name();
+            let entry = entry.map_err(unread(&path))?;
+            let name = entry.file_name();
             let name = name.to_string_lossy();
             match name.strip_prefix(RUN) {
+                // One that cannot be looked into is a run: reading it says why.
+                Some(run) if holds_nothing(&entry.path()).unwrap_or(false) => empty.push(run.to_owned()),
                 Some(run) => runs.push(run.to_owned()),
                 None => others |= !name.starts_with('.'),
             }
@@ -52,7 +56,8 @@ impl Store {
             (true, false) => Err(StoreError::Empty { path }),
             (false, _) => {
                 runs.sort();
-                Ok(Self { path, runs })
+                empty.sort();
+                Ok(Self { path, runs, empty })
             }
         }
     }
@@ -65,6 +70,12 @@ impl Store {
     /// Ids of the runs that were there when the store was opened, sorted.
     pub fn runs(&self) -> &[String] {
         &self.runs
+    }
+
+    /// Ids of runs that hold nothing, not even a header, and so are left out: whoever made the folder was killed before
+    /// anything was in it. Sorted.
+    pub fn empty_runs(&self) -> &[String] {
+        &self.empty
     }
 
     /// Reads a run: the rows of its sealed windows, sorted. One that is being written is read as far as it is sealed.
@@ -96,22 +107,23 @@ fn read_run(folder: &Path) -> Result<Recording, StoreError> {
     // First the lock, then the header, then the seals, then the rest: a writer goes the other way round, so whatever
     // it does meanwhile, an ended run is not taken for a broken one and a sealed window is not found without its rows.
     let live = is_live(folder)?;
-    let header = read_header(folder)?;
-    let windows = read_windows(folder)?;
-    let sealed = windows.iter().map(|window| window.window).collect::<BTreeSet<_>>();
-    let mut losses: Vec<Loss> = read_sealed(folder, &sealed)?;
+    let (header, contents) = read_header(folder)?;
+    let rows = read_windows(folder)?;
+    let seals = Seals::of(&rows, contents).map_err(not_whole(folder))?;
+    let windows: Vec<Window> = rows.iter().map(Seal::window).collect();
+    let mut losses: Vec<Loss> = read_sealed(folder, &seals)?;
     if header.ended_ns.is_none() && !live {
         losses.push(cut_off(&windows));
     }
     Ok(Recording {
         header,
-        calls: read_sealed(folder, &sealed)?,
-        errnos: read_sealed(folder, &sealed)?,
-        arguments: read_sealed(folder, &sealed)?,
-        starts: read_sealed(folder, &sealed)?,
+        calls: read_sealed(folder, &seals)?,
+        errnos: read_sealed(folder, &seals)?,
+        arguments: read_sealed(folder, &seals)?,
+        starts: read_sealed(folder, &seals)?,
         losses,
-        programs: read_snapshot(folder)?,
-        containers: read_snapshot(folder)?,
+        programs: read_snapshot(folder, &seals)?,
+        containers: read_snapshot(folder, &seals)?,
         windows,
     })
 }
@@ -119,10 +131,10 @@ fn read_run(folder: &Path) -> Result<Recording, StoreError> {
 /// Whether a recorder is writing the run now.
 fn is_live(folder: &Path) -> Result<bool, StoreError> {
     let path = folder.join(LOCK);
-    let lock = match File::open(&path) {
+    let lock = match check_plain(&path).and_then(|()| File::open(&path).map_err(unread(&path))) {
         // A run that was ended has no lock, and a copy of a run may have lost it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        lock => lock.map_err(unread(&path))?,
+        Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(false),
+        lock => lock?,
     };
     match lock.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -131,12 +143,16 @@ fn is_live(folder: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn read_header(folder: &Path) -> Result<Header, StoreError> {
+fn read_header(folder: &Path) -> Result<(Header, Option<Contents>), StoreError> {
     /// What every format that will ever be has.
     #[derive(Deserialize)]
     struct AnyHeader {
         schema: SchemaVersion,
         ctrec_version: String,
+    }
+    #[derive(Deserialize)]
+    struct Ending {
+        contents: Option<Contents>,
     }
     let path = folder.join(HEADER);
     let bytes = match files::read(&path) {
@@ -151,48 +167,60 @@ fn read_header(folder: &Path) -> Result<Header, StoreError> {
         let writer = shown(&any.ctrec_version);
         return Err(StoreError::UnknownFormat { path: folder.to_owned(), writer, found: any.schema });
     }
-    serde_json::from_slice(&bytes).map_err(broken)
+    let ending: Ending = serde_json::from_slice(&bytes).map_err(broken)?;
+    Ok((serde_json::from_slice(&bytes).map_err(broken)?, ending.contents))
 }
 
-fn read_windows(folder: &Path) -> Result<Vec<Window>, StoreError> {
-    let mut windows: Vec<Window> = read_windowed(folder)?;
+fn read_windows(folder: &Path) -> Result<Vec<Seal>, StoreError> {
+    let mut windows: Vec<Seal> = read_windowed(folder)?.rows;
     windows.sort_by(Table::order);
     match windows.windows(2).find(|pair| pair[0].window == pair[1].window) {
-        Some(pair) => Err(damaged(&folder.join(Window::NAME))(TableError::Twice { window: pair[0].window })),
+        Some(pair) => Err(damaged(&folder.join(Seal::NAME))(TableError::Twice { window: pair[0].window })),
         None => Ok(windows),
     }
 }
 
-fn read_sealed<T: Windowed>(folder: &Path, sealed: &BTreeSet<u32>) -> Result<Vec<T>, StoreError> {
-    let mut rows: Vec<T> = read_windowed(folder)?;
-    rows.retain(|row| sealed.contains(&row.window()));
+fn read_sealed<T: Windowed>(folder: &Path, seals: &Seals) -> Result<Vec<T>, StoreError> {
+    let table: Rows<T> = read_windowed(folder)?;
+    seals.check(&table).map_err(not_whole(folder))?;
+    let mut rows = table.rows;
+    rows.retain(|row| seals.has(row.window()));
     rows.sort_by(Table::order);
     Ok(rows)
 }
 
-fn read_windowed<T: Windowed>(folder: &Path) -> Result<Vec<T>, StoreError> {
-    let mut rows = Vec::new();
+fn read_windowed<T: Windowed>(folder: &Path) -> Result<Rows<T>, StoreError> {
+    let mut table = Rows { rows: Vec::new(), lines: Vec::new() };
     for file in window_files(&folder.join(T::NAME))? {
-        let more: Vec<T> = files::read_table(&file.path, file.format)?;
-        if let Some(row) = more.iter().find(|row| !file.windows.contains(&row.window())) {
+        let more: Rows<T> = files::read_table(&file.path, file.format)?;
+        if let Some(row) = more.rows.iter().find(|row| !file.windows.contains(&row.window())) {
             return Err(damaged(&file.path)(TableError::Outside { window: row.window() }));
         }
-        rows.extend(more);
+        table.rows.extend(more.rows);
+        table.lines.extend(more.lines);
     }
-    Ok(rows)
+    Ok(table)
 }
 
-fn read_snapshot<T: Table>(folder: &Path) -> Result<Vec<T>, StoreError> {
+fn read_snapshot<T: Table>(folder: &Path, seals: &Seals) -> Result<Vec<T>, StoreError> {
     let paths = Format::ALL.map(|format| (folder.join(T::NAME).with_extension(format.ending()), format));
     for (path, format) in &paths {
         if path.try_exists().map_err(unread(path))? {
-            let mut rows: Vec<T> = files::read_table(path, *format)?;
+            let table: Rows<T> = files::read_table(path, *format)?;
+            seals.check_snapshot(&table).map_err(not_whole(folder))?;
+            let mut rows = table.rows;
             rows.sort_by(Table::order);
             return Ok(rows);
         }
     }
     let [(path, _), _] = paths;
     Err(StoreError::Missing { path })
+}
+
+/// Makes an error of what is not as it was sealed.
+fn not_whole(run: &Path) -> impl FnOnce(SealError) -> StoreError {
+    let path = run.to_owned();
+    move |source| StoreError::NotWhole { path, source }
 }
 
 fn cut_off(windows: &[Window]) -> Loss {

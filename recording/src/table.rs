@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 
 use crate::column::Field;
 use crate::error::TableError;
-use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Start, Window};
+use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Start};
+use crate::seal::Seal;
 
 /// One table: a struct a row, a field a column.
 pub(crate) trait Table: Sized + Serialize + DeserializeOwned {
@@ -19,6 +20,8 @@ pub(crate) trait Table: Sized + Serialize + DeserializeOwned {
     const NAME: &'static str;
     /// Names of the columns, in order.
     const COLUMNS: &'static [&'static str];
+    /// Those that came with a later minor version: an older file lacks them.
+    const LATER: &'static [&'static str];
 
     /// The rows as columns.
     fn columns(rows: &[Self]) -> Vec<Column>;
@@ -28,6 +31,19 @@ pub(crate) trait Table: Sized + Serialize + DeserializeOwned {
 
     /// The order in which a reader gives the rows.
     fn order(&self, other: &Self) -> Ordering;
+
+    /// Names of the columns that every file must have.
+    fn required() -> impl Iterator<Item = &'static str> {
+        Self::COLUMNS.iter().copied().filter(|column| !Self::LATER.contains(column))
+    }
+}
+
+/// Rows as they were read.
+#[derive(Debug)]
+pub(crate) struct Rows<T> {
+    pub(crate) rows: Vec<T>,
+    /// Checksum of the line of each; none in Parquet.
+    pub(crate) lines: Vec<u64>,
 }
 
 /// A table with one file a window.
@@ -37,10 +53,11 @@ pub(crate) trait Windowed: Table {
 }
 
 macro_rules! tables {
-    ($($row:ident, $name:literal, by($($key:ident),+): $($column:ident),+;)+) => {$(
+    ($($row:ident, $name:literal, by($($key:ident),+), later($($later:ident),*): $($column:ident),+;)+) => {$(
         impl Table for $row {
             const NAME: &'static str = $name;
             const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
+            const LATER: &'static [&'static str] = &[$(stringify!($later)),*];
 
             fn columns(rows: &[Self]) -> Vec<Column> {
                 vec![$(Field::write(stringify!($column), rows.iter().map(|row| &row.$column))),+]
@@ -71,31 +88,34 @@ macro_rules! windowed {
 }
 
 tables! {
-    Window, "windows", by(window, start_ns, end_ns): window, start_ns, end_ns;
-    Container, "containers", by(container, id):
+    Seal, "windows", by(window, start_ns, end_ns), later(previous, tables_json):
+        window, start_ns, end_ns, previous, tables_json;
+    Container, "containers", by(container, id), later():
         container, id, name, image, engine, runtime, pod, labels_json, entrypoint_json, no_new_privs, capabilities_json,
         seccomp_json, sysctls_json, limits_json, cgroup_path, started_ns, ended_ns, already_running, resolved;
-    Program, "programs", by(container, program, path): container, program, path, path_truncated, device, inode;
-    Call, "calls", by(window, container, program, origin, phase, abi, number, first_ns, last_ns):
+    Program, "programs", by(container, program, path), later(): container, program, path, path_truncated, device, inode;
+    Call, "calls", by(window, container, program, origin, phase, abi, number, first_ns, last_ns), later():
         window, container, program, origin, phase, abi, number, succeeded, failed, interrupted, unfinished, first_ns,
         last_ns;
-    Errno, "errnos", by(window, container, program, origin, phase, abi, number, errno, count):
+    Errno, "errnos", by(window, container, program, origin, phase, abi, number, errno, count), later():
         window, container, program, origin, phase, abi, number, errno, count;
-    Argument, "arguments", by(window, container, program, origin, phase, abi, number, index, value, count):
+    Argument, "arguments", by(window, container, program, origin, phase, abi, number, index, value, count), later():
         window, container, program, origin, phase, abi, number, index, value, count;
-    Start, "starts", by(window, container, parent, program, origin, phase, count):
+    Start, "starts", by(window, container, parent, program, origin, phase, count), later():
         window, container, parent, program, origin, phase, count;
-    Loss, "losses", by(window, container, kind, detail, count): window, container, kind, count, detail;
+    Loss, "losses", by(window, container, kind, detail, count), later(): window, container, kind, count, detail;
 }
 
-windowed!(Window, Call, Errno, Argument, Start, Loss);
+windowed!(Seal, Call, Errno, Argument, Start, Loss);
 
 /// Folders of a run, `windows` last: the order in which a window's files become visible.
-pub(crate) const FOLDERS: [&str; 6] = [Call::NAME, Errno::NAME, Argument::NAME, Start::NAME, Loss::NAME, Window::NAME];
+pub(crate) const FOLDERS: [&str; 6] = [Call::NAME, Errno::NAME, Argument::NAME, Start::NAME, Loss::NAME, Seal::NAME];
 
 fn read<F: Field>(frame: &DataFrame, name: &str) -> Result<Vec<F>, TableError> {
-    let column = frame.column(name).map_err(|_| TableError::MissingColumn { column: name.to_owned() })?;
-    let fields = F::read(column)?;
+    let fields = match frame.column(name) {
+        Ok(column) => F::read(column)?,
+        Err(_) => F::absent(frame.height()).ok_or_else(|| TableError::MissingColumn { column: name.to_owned() })?,
+    };
     if fields.len() == frame.height() { Ok(fields) } else { Err(TableError::Uneven) }
 }
 
@@ -127,7 +147,7 @@ mod tests {
             "ended_ns",
         ];
         let expected = [
-            line::<Window>(&[]),
+            line::<Seal>(&["previous", "tables_json"]),
             line::<Container>(&of_containers),
             line::<Program>(&[]),
             line::<Call>(&[]),

@@ -7,12 +7,15 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::Header;
 use crate::error::StoreError;
 use crate::files::{self, HEADER, LOCK, RUN, Staged, WindowFile, sync_folder, unwritten};
 use crate::format::Format;
 use crate::merge::merge;
-use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Segment, Start, Window};
+use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Segment, Start};
+use crate::seal::{Contents, Seal, Tallies, tally};
 use crate::table::{FOLDERS, Table, Windowed};
 
 /// Small files of this many windows become one.
@@ -126,19 +129,37 @@ impl RunWriter {
 
     /// Replaces the header.
     pub fn update_header(&mut self, header: &Header) -> Result<(), StoreError> {
-        if header.run != self.run {
-            return Err(StoreError::WrongRun { header: header.run.clone(), writer: self.run.clone() });
-        }
-        write_header(&self.folder, header)
+        self.write_header(header, None)
     }
 
     /// Ends the run: writes the header, then merges the files that are still small.
     pub fn finish(mut self, header: &Header) -> Result<(), StoreError> {
-        self.update_header(header)?;
+        let contents = Contents { last_window: self.last, tables: self.snapshot_tallies()? };
+        self.write_header(header, Some(&contents))?;
         while !self.loose.is_empty() {
             self.merge_loose().map_err(|error| StoreError::Unmerged { source: Box::new(error) })?;
         }
         files::remove(&self.folder.join(LOCK))
+    }
+
+    fn write_header(&self, header: &Header, contents: Option<&Contents>) -> Result<(), StoreError> {
+        #[derive(Serialize)]
+        struct Sealed<'a> {
+            #[serde(flatten)]
+            header: &'a Header,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            contents: Option<&'a Contents>,
+        }
+        if header.run != self.run {
+            return Err(StoreError::WrongRun { header: header.run.clone(), writer: self.run.clone() });
+        }
+        let path = self.folder.join(HEADER);
+        let staged = Staged::write(path.clone(), |out| {
+            let sealed = Sealed { header, contents };
+            serde_json::to_writer_pretty(&mut *out, &sealed).map_err(|error| unwritten(&path)(error.into()))?;
+            out.write_all(b"\n").map_err(unwritten(&path))
+        })?;
+        staged.publish()
     }
 
     fn check(&self, segment: &Segment) -> Result<(), StoreError> {
@@ -174,9 +195,20 @@ impl RunWriter {
             self.stage_table(window, &segment.arguments)?,
             self.stage_table(window, &segment.starts)?,
             self.stage_table(window, &segment.losses)?,
-            self.stage_table(window, std::slice::from_ref(&segment.window))?,
+            self.stage_table(window, &[self.seal_row(segment)?])?,
         ];
         Ok(tables.into_iter().flatten().collect())
+    }
+
+    fn seal_row(&self, segment: &Segment) -> Result<Seal, StoreError> {
+        Seal::of(segment, self.last, self.snapshot_tallies()?, self.format).map_err(unwritten(&self.folder))
+    }
+
+    fn snapshot_tallies(&self) -> Result<Tallies, StoreError> {
+        let Some((containers, programs)) = &self.snapshot else { return Ok(Tallies::new()) };
+        let tallies =
+            || -> io::Result<Tallies> { Ok([tally(containers, self.format)?, tally(programs, self.format)?].into()) };
+        tallies().map_err(unwritten(&self.folder))
     }
 
     fn stage_table<T: Table>(&self, window: u32, rows: &[T]) -> Result<Option<Staged>, StoreError> {
@@ -211,7 +243,7 @@ impl RunWriter {
             merge::<Argument>(&self.folder, &windows, self.format)?;
             merge::<Start>(&self.folder, &windows, self.format)?;
             merge::<Loss>(&self.folder, &windows, self.format)?;
-            merge::<Window>(&self.folder, &windows, self.format)?;
+            merge::<Seal>(&self.folder, &windows, self.format)?;
         }
         self.loose.drain(..count);
         Ok(())
@@ -280,13 +312,4 @@ fn publish_folder(nascent: &Path, folder: &Path) -> Result<(), StoreError> {
         }
         Err(error) => Err(unwritten(folder)(error)),
     }
-}
-
-fn write_header(folder: &Path, header: &Header) -> Result<(), StoreError> {
-    let path = folder.join(HEADER);
-    let staged = Staged::write(path.clone(), |out| {
-        serde_json::to_writer_pretty(&mut *out, header).map_err(|error| unwritten(&path)(error.into()))?;
-        out.write_all(b"\n").map_err(unwritten(&path))
-    })?;
-    staged.publish()
 }

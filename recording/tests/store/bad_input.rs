@@ -70,8 +70,30 @@ fn an_id_that_is_no_part_of_a_path() {
 fn a_run_that_the_store_does_not_have() {
     let folder = tempfile::tempdir().unwrap();
     finished(folder.path(), "b", Format::Parquet, 1);
-    fs::create_dir(folder.path().join("run=\u{1b}[2J")).unwrap();
+    let hostile = folder.path().join("run=\u{1b}[2J");
+    fs::create_dir(&hostile).unwrap();
+    fs::write(hostile.join("run.json"), "").unwrap();
     assert_says(&refused(folder.path()), &["no run \"a\"", "it has: \\u{1b}[2J, b"]);
+}
+
+#[test]
+fn a_run_that_holds_nothing_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = folder.path().join("run=nothing");
+    fs::create_dir(&nothing).unwrap();
+    assert_says(&refused(folder.path()), &["no run yet", "ctrec record --output"]);
+    finished(folder.path(), "a", Format::Parquet, 1);
+    // What a recorder makes before its header, and may leave when it is killed.
+    fs::create_dir(nothing.join("calls")).unwrap();
+    fs::write(nothing.join(".lock"), "").unwrap();
+    fs::write(nothing.join("calls/.w000001-000001.parquet.partial"), "half a ta").unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!((store.runs(), store.empty_runs()), (["a".to_owned()].as_slice(), ["nothing".to_owned()].as_slice()));
+    assert_eq!(store.read_all().unwrap().len(), 1);
+    // With data and no header it is a run that lost its header, and that is never passed over.
+    fs::write(nothing.join("calls/w000001-000001.parquet"), "PAR1").unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_says(&said(&store.read_all().unwrap_err()), &["run=nothing/run.json", "is missing"]);
 }
 
 #[test]

@@ -16,3 +16,5 @@ mod samples;
 mod side_by_side;
 #[cfg(test)]
 mod speed;
+#[cfg(test)]
+mod whole;
