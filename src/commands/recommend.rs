@@ -19,7 +19,7 @@ pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Re
         DialectName::Oci => (Dialect::Oci, oci::render),
     };
     let policy = stores::policy(&options.policy, dialect);
-    let behaviour = stores::behaviour(&options.chosen)?;
+    let behaviour = stores::behaviour(&options.chosen, quiet)?;
     let recommendation = recommend(&behaviour, &policy)?;
     print(&render(&recommendation.profile)?)?;
     if verbose {

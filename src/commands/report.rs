@@ -11,7 +11,7 @@ use crate::cli::{Report, ReportFormat};
 use crate::output::{print, tell, write};
 
 pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
-    let recordings = stores::read(&options.stores)?;
+    let recordings = stores::read(&options.stores, quiet)?;
     let selections = match &options.container {
         Some(pattern) => vec![pattern.parse::<Pattern>()?.select(&recordings)?],
         None => Selection::every(&recordings),

@@ -9,20 +9,25 @@ use ctrec_analyze::select::Pattern;
 use ctrec_recording::{Origin, Recording, Store};
 
 use crate::cli::{Chosen, PolicyOptions};
+use crate::output::tell;
 
 /// All runs of all stores.
-pub(super) fn read(stores: &[PathBuf]) -> anyhow::Result<Vec<Recording>> {
+pub(super) fn read(stores: &[PathBuf], quiet: bool) -> anyhow::Result<Vec<Recording>> {
     let mut recordings = Vec::new();
-    for store in stores {
-        recordings.extend(Store::open(store)?.read_all()?);
+    for path in stores {
+        let store = Store::open(path)?;
+        for run in store.empty_runs().iter().filter(|_| !quiet) {
+            tell(&format!("warning: {path:?}: run {run:?} holds nothing and is left out: its folder may be removed"));
+        }
+        recordings.extend(store.read_all()?);
     }
     Ok(recordings)
 }
 
 /// What the chosen container did.
-pub(super) fn behaviour(chosen: &Chosen) -> anyhow::Result<Behaviour> {
+pub(super) fn behaviour(chosen: &Chosen, quiet: bool) -> anyhow::Result<Behaviour> {
     let pattern: Pattern = chosen.container.parse()?;
-    let recordings = read(&chosen.stores)?;
+    let recordings = read(&chosen.stores, quiet)?;
     Ok(pattern.select(&recordings)?.behaviour(&recordings)?)
 }
 

@@ -20,7 +20,7 @@ use crate::output::{print, tell};
 const NAMESPACE_FLAGS: u64 = 0x7E02_0000;
 
 pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
-    let behaviour = stores::behaviour(&options.chosen)?;
+    let behaviour = stores::behaviour(&options.chosen, quiet)?;
     let capabilities: BTreeSet<String> = Measure::of(&behaviour).capabilities;
     let compiled = profile_file::compiled(&options.profile, capabilities, options.runtime, quiet)?;
     let policy = PolicyOptions { without_exec: options.without_exec, include: Vec::new() };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::ctrec::{BAD_INPUT, assert_refused};
+use crate::ctrec::{BAD_INPUT, assert_refused, ctrec};
 use crate::sample::{store, text, write};
 
 /// The only Parquet file below a folder whose path holds `word`.
@@ -78,6 +78,31 @@ fn an_alien_file_is_named() {
 }
 
 #[test]
+fn a_table_file_that_somebody_deleted_is_missed() {
+    let store = store();
+    fs::remove_file(parquet_file(store.path(), "calls")).unwrap();
+    let needles = ["run=20260101T000000Z-1", "window 1 of table calls", "restore its files"];
+    for command in ["recommend", "report"] {
+        assert_refused(&[command, "--container", "web", text(store.path())], BAD_INPUT, &needles);
+    }
+}
+
+#[test]
+fn a_run_that_holds_nothing_is_left_out_with_a_warning() {
+    let store = store();
+    fs::create_dir(store.path().join("run=killed\u{1b}[2J")).unwrap();
+    for command in ["recommend", "report"] {
+        let words = [command, "--container", "web", text(store.path())];
+        let output = ctrec(&words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains("warning: ") && said.contains("run \"killed\\u{1b}[2J\" holds nothing"), "{said}");
+        let quiet = ctrec(&[words.as_slice(), &["--quiet"]].concat());
+        assert_eq!((quiet.stdout, String::from_utf8_lossy(&quiet.stderr).as_ref()), (output.stdout, ""));
+    }
+}
+
+#[test]
 fn a_newer_store_is_refused_by_its_version() {
     let store = store();
     let file = store.path().join("run=20260101T000000Z-1/run.json");
@@ -86,5 +111,5 @@ fn a_newer_store_is_refused_by_its_version() {
         .replace("\"major\": 1", "\"major\": 2")
         .replace("\"major\":1", "\"major\":2");
     fs::write(&file, newer).unwrap();
-    assert_refused(&["recommend", "--container", "web", text(store.path())], BAD_INPUT, &["2.0"]);
+    assert_refused(&["recommend", "--container", "web", text(store.path())], BAD_INPUT, &["format 2.", "newer ctrec"]);
 }
