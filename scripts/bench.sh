@@ -4,7 +4,7 @@
 #
 # Compares minima over all rounds: other load on the machine only adds. Usage: scripts/bench.sh [ROUNDS [CHUNKS]]
 set -eu
-cd "$(dirname "$0")/.."
+cd -- "$(dirname -- "$0")/.."
 . scripts/lib.sh
 
 rounds=${1:-12}
@@ -24,7 +24,7 @@ finish() {
     [ -z "$waiting" ] || kill "$waiting" 2>/dev/null || true
     rm -rf "$work"
 }
-trap finish EXIT
+at_end finish
 gcc -O2 -Wall -o "$work/loop" benches/loop.c
 gcc -O2 -Wall -o "$work/attach" benches/attach.c -lbpf
 clang -g -O2 -target bpf -c benches/empty.bpf.c -o "$work/empty.o"

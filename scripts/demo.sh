@@ -5,33 +5,64 @@
 #
 # usage: scripts/demo.sh [FOLDER]      FOLDER keeps the recording and the profile; by default a new temporary one
 set -eu
-here=$(cd "$(dirname "$0")/.." && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$here/scripts/lib.sh"
 
 # A port that is unlikely to be taken. If it is, Redis says so and the demo ends.
 port=$((20000 + $$ % 20000))
+folder=
 server=
+temporary=
 
-# The server outlives an interrupted demo otherwise.
+# Ends what still runs, and takes away what nobody asked to keep. A failure keeps it, to be looked at.
+clean_up() {
+    code=$?
+    [ -z "$server" ] || end_server
+    case $code in
+        129 | 130 | 143) [ -z "$temporary" ] || as_root rm -rf -- "$temporary" ;;
+    esac
+}
+
+# Asks ctrec to end, which ends the server. It may not have begun yet.
 end_server() {
-    if [ -n "$server" ]; then
-        ask shutdown nosave >/dev/null 2>&1 || true
-        wait "$server" || true
-    fi
+    tries=100
+    until [ -e "$folder/ended" ] || as_root kill "$(cat "$folder/pid" 2>/dev/null)" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 0
+        sleep 0.1
+    done
+    wait "$server" || true
 }
 
 ask() {
     redis-cli -p "$port" "$@"
 }
 
+# Whether the Redis that answers is this one: the port could be another's.
+answers() {
+    [ "$(ask config get dir 2>/dev/null | tail -n 1)" = "$folder" ]
+}
+
 # Starts Redis under a command of ctrec and waits until it answers.
 start() {
-    as_root "$ctrec" "$@" "$folder/redis-server" --port "$port" --dir "$folder" --save '' --logfile redis.log &
+    # Asks for a password here, if it has to: in the background nobody could answer.
+    as_root true
+    rm -f "$folder/pid" "$folder/ended"
+    {
+        code=0
+        # shellcheck disable=SC2016 # the inner shell expands
+        as_root sh -c 'echo $$ >"$0"; exec "$@"' "$folder/pid" "$ctrec" "$@" \
+            "$folder/redis-server" --port "$port" --dir "$folder" --save '' --logfile redis.log || code=$?
+        : >"$folder/ended"
+        exit "$code"
+    } &
     server=$!
     tries=300
-    until ask ping >/dev/null 2>&1; do
+    until answers; do
         tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || fail "Redis did not start; see above, and $folder/redis.log"
+        if [ -e "$folder/ended" ] || [ "$tries" -eq 0 ]; then
+            fail "Redis did not start; see above, and $folder/redis.log"
+        fi
         sleep 0.1
     done
 }
@@ -39,7 +70,7 @@ start() {
 # Everything that the profile is to allow has to happen here: commands, pipelines, snapshots, the way out.
 drive() {
     redis-benchmark -p "$port" -q -n 2000 -c 10 -t set,get,incr,lpush,lrange_100 </dev/null | tr '\r' '\n' |
-        grep 'requests per second' >&2
+        grep 'requests per second' >&2 || fail "Redis did not bear the load; see $folder/redis.log"
     ask set greeting hello >/dev/null
     ask save >/dev/null
     ask config get maxmemory >/dev/null
@@ -49,20 +80,26 @@ drive() {
     server=
 }
 
-# Asks for a password now, if it has to: later it would be asked for in the background.
 as_root true
+cd "$here"
 install_to_build
 install_missing redis-tools:redis-benchmark
 prepare_cargo
 
 say 'building ctrec; the first time this takes about a quarter of an hour'
 # With one test, and so with the features of libraries that tests want: scripts/test.sh then has not to build them again.
-(cd "$here" && cargo build --release --workspace --bin ctrec --test arrows) || fail 'ctrec did not build'
+cargo build --release --workspace --bin ctrec --test arrows || fail 'ctrec did not build; see above'
 ctrec=$CARGO_TARGET_DIR/release/ctrec
 
-folder=${1:-$(mktemp -d /tmp/ctrec-demo.XXXXXX)}
-mkdir -p "$folder"
-trap end_server EXIT
+cd - >/dev/null
+at_end clean_up
+if [ $# -gt 0 ]; then
+    mkdir -p -- "$1"
+    folder=$(CDPATH='' cd -- "$1" && pwd -P)
+else
+    temporary=$(mktemp -d "${TMPDIR:-/tmp}/ctrec-demo.XXXXXX")
+    folder=$(cd "$temporary" && pwd -P)
+fi
 # Debian ships the server's program in redis-tools, where it checks dumps; under its own name it is the server. The
 # package redis-server would start a service that nobody asked for.
 ln -sf "$(command -v redis-check-rdb)" "$folder/redis-server"
@@ -72,7 +109,8 @@ start record --output "$folder/store" --
 drive
 
 say 'the calls that Redis made, and whether the profile allows them'
-"$ctrec" report --container redis-server "$folder/store" | tee "$folder/report.txt" | head -n 60 >&2
+"$ctrec" -q report --container redis-server --output "$folder/report.txt" "$folder/store"
+head -n 60 "$folder/report.txt" >&2
 say "the first 60 of $(wc -l <"$folder/report.txt") lines; all are in $folder/report.txt"
 
 say 'the recommended profile'
@@ -84,14 +122,23 @@ grep '^Seccomp:' "/proc/$(ask info server | sed -n 's/^process_id:\([0-9]*\).*/\
 drive
 
 say 'a call outside the profile: chroot'
-if as_root "$ctrec" -q run --profile "$folder/seccomp.json" -- chroot / true; then
+if refusal=$(as_root "$ctrec" -q run --profile "$folder/seccomp.json" -- env LC_ALL=C chroot / true 2>&1); then
     fail 'chroot was not refused'
 fi
+printf '%s\n' "$refusal" >&2
+case $refusal in
+    *'Operation not permitted'*) ;;
+    *) fail 'chroot failed for another reason' ;;
+esac
 
+rm -f "$folder/pid" "$folder/ended"
+ctrec=$(quoted "$ctrec")
+store=$(quoted "$folder/store")
+profile=$(quoted "$folder/seccomp.json")
 cat >&2 <<END
 ==> done. Next, look at what else there is to know:
-    $ctrec report --container redis-server $folder/store
-    $ctrec verify --profile $folder/seccomp.json --container redis-server $folder/store
+    $ctrec report --container redis-server $store
+    $ctrec verify --profile $profile --container redis-server $store
   and record your own:
     sudo $ctrec record -- YOUR-COMMAND          a command, without any engine
     sudo $ctrec record --duration 10m           all containers of this host

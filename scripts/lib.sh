@@ -18,6 +18,23 @@ fail() {
     exit 3
 }
 
+# Runs a command when the script ends, also by a signal: sh leaves its EXIT trap out then.
+at_end() {
+    # shellcheck disable=SC2064 # what is to be run is known now
+    trap "$1" EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# A word as a shell reads it back.
+quoted() {
+    case $1 in
+        '' | *[!A-Za-z0-9_./-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
+
 # Runs a command as root. The user's PATH goes along: cargo and its tools may be nowhere else.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -39,9 +56,15 @@ install_missing() {
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null 2>&1 || fail "apt-get is not here: install by hand what brings$missing"
     say "installing$missing"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
+    apt_get update || say 'the package lists could not be renewed: trying with those that are here'
     # shellcheck disable=SC2086 # a list of words
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+    apt_get install -y --no-install-recommends $missing ||
+        fail "apt-get could not install$missing (see above): is the network there?"
+}
+
+# Waits where another apt-get is at work.
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" >&2
 }
 
 # Whether a proof is there: a command on the path, or a file by its pattern.
@@ -63,11 +86,16 @@ install_to_build() {
         'libc6-dev:/usr/include/stdio.h'
 }
 
-# Finds cargo, and a folder for the build that outlives the checkout.
+# Finds cargo, new enough, and a folder for the build that outlives the checkout. Called in the checkout.
 prepare_cargo() {
-    command -v cargo >/dev/null 2>&1 || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-    command -v cargo >/dev/null 2>&1 || fail "cargo is not here: get it from https://rustup.rs"
-    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ctrec/target}
+    home=${HOME:-$(getent passwd "$(id -u)" | cut -d : -f 6)}
+    command -v cargo >/dev/null 2>&1 || PATH="${CARGO_HOME:-$home/.cargo}/bin:$PATH"
+    command -v cargo >/dev/null 2>&1 ||
+        fail 'cargo is not here: get it from https://rustup.rs. If another user has it, be that user: root is asked for by sudo'
+    needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    found=$(cargo --version | cut -d ' ' -f 2)
+    printf '%s\n' "$needed" "$found" | sort -V -C || fail "cargo $found is too old: $needed or newer comes from https://rustup.rs"
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$home/.cache}/ctrec/target}
     mkdir -p "$CARGO_TARGET_DIR"
     export PATH CARGO_TARGET_DIR
 }

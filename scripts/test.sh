@@ -4,7 +4,7 @@
 # It installs what it needs with apt, as root or with sudo. What cannot run here says SKIPPED, and fails where
 # CTREC_REQUIRE is set, as .ci/run does. Exit code: 0, or 1 when anything failed.
 set -eu
-cd "$(dirname "$0")/.."
+cd -- "$(dirname -- "$0")/.."
 . scripts/lib.sh
 
 # Test binaries that need root, fast ones first. All others are run as whoever runs this script.
@@ -14,7 +14,10 @@ passed=0
 failed=0
 skipped=0
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+clean_up() {
+    rm -f "$log"
+}
+at_end clean_up
 
 # Runs a command that is one check as a whole. The first word is what it takes.
 check() {
@@ -65,9 +68,10 @@ unprivileged() {
 }
 
 install_to_build
-install_missing runc:runc crun:crun docker.io:dockerd apparmor:apparmor_parser strace:strace bpftrace:bpftrace \
+# Without these, only the tests that use them cannot run, and say so.
+(install_missing runc:runc crun:crun docker.io:dockerd apparmor:apparmor_parser strace:strace bpftrace:bpftrace \
     mmdebstrap:mmdebstrap 'debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg' \
-    busybox-static:busybox util-linux:setpriv shellcheck:shellcheck
+    busybox-static:busybox util-linux:setpriv shellcheck:shellcheck) || say 'tests that need one of them are SKIPPED'
 prepare_cargo
 say "building in $CARGO_TARGET_DIR; the first build takes a quarter of an hour, later ones a minute"
 
@@ -80,12 +84,13 @@ tests --workspace --doc
 check cargo-clippy cargo clippy --release --workspace --all-targets -- -D warnings
 
 say 'the rest runs as root'
+set --
 if [ "$(id -u)" -ne 0 ]; then
-    host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
-    export "CARGO_TARGET_${host}_RUNNER=sudo -E env PATH=$PATH"
+    as_root true
+    set -- --config "target.$(rustc -vV | sed -n 's/^host: //p').runner = ['sudo', '-E', 'env', 'PATH=$PATH']"
 fi
 for name in $PRIVILEGED; do
-    tests --workspace --test "$name" -- --test-threads=1
+    tests "$@" --workspace --test "$name" -- --test-threads=1
 done
 
 if [ "$skipped" -eq 0 ]; then

@@ -9,15 +9,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Where `record` writes and the other commands read by default.
 pub(crate) const STORE: &str = "ctrec.data";
 
+/// What a first look needs besides the commands.
+const AFTER_HELP: &str = "\
+The whole job, with the container started after the recording:
+  sudo ctrec record --duration 10m
+  ctrec recommend --container web > seccomp.json
+  docker run --security-opt seccomp=seccomp.json IMAGE
+
+Exit codes: 0 done, 1 a check found something, 2 usage, 3 the environment cannot (permission, kernel, disk), 4 bad \
+input. With -- COMMAND: the command's own code, 125 for ctrec's own failure, 126 and 127 if the command cannot be run \
+or found.";
+
 /// Records what containers do, and recommends the least that each one needs.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    about,
-    after_help = "Exit codes: 0 done, 1 a check found something, 2 usage, 3 the environment cannot (permission, kernel, \
-                  disk), 4 bad input. With -- COMMAND: the command's own code, 125 for ctrec's own failure, 126 and \
-                  127 if the command cannot be run or found."
-)]
+#[command(version, about, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -40,7 +45,7 @@ pub(crate) enum Command {
     Report(Report),
     /// Say what a profile would refuse of what was recorded; exit code 1 if anything
     Verify(Verify),
-    /// Run a command under a profile and a capability list
+    /// Run a command under a profile and a capability list (needs root, or --no-new-privs)
     Run(Run),
     /// Show the filter and capabilities that are in force now (needs root)
     Inspect(Inspect),
@@ -219,7 +224,7 @@ pub(crate) struct Inspect {
 #[group(required = true, multiple = false)]
 pub(crate) struct Whom {
     /// A process or thread
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
     pub(crate) pid: Option<i32>,
     /// A running container of docker, runc or crun: its name, or the start of its id
     #[arg(long, value_name = "NAME")]
@@ -237,7 +242,7 @@ pub(crate) enum InspectFormat {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s or 10m"))?;
-    if duration.is_zero() { Err("it is zero".to_owned()) } else { Ok(duration) }
+    if duration.is_zero() { Err("it is no time at all; write it like 30s or 10m".to_owned()) } else { Ok(duration) }
 }
 
 /// Counters wrap after 2^32 calls of one kind on one CPU, so a window ends well before that.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use ctrec_analyze::select::short_id;
 use ctrec_analyze::text::{counted, visible};
 use ctrec_analyze::{Abi, names};
 use ctrec_enforce::{Decision, Filter, Status, Verdict, decisions, filters_of};
@@ -42,15 +43,22 @@ fn find(name: &str) -> anyhow::Result<u32> {
     }
     match found.as_slice() {
         [one] => Ok(one.pid),
-        [] if all.is_empty() => bail!("no container of docker, runc or crun runs; name a process with --pid"),
-        [] => bail!("no running container is called {}; there are:{}", visible(name), lines(&all)),
-        _ => bail!("several running containers are called {}; name one by its id or --pid", visible(name)),
+        [] if all.is_empty() => {
+            bail!("no running container of docker, runc or crun is seen; be root, or name a process with --pid")
+        }
+        [] => bail!("no running container is called {name:?}; there are:{}", lines(&all)),
+        several => bail!(
+            "several running containers are called {name:?}; name one by its id, or its process with --pid:{}",
+            lines(several.iter().copied())
+        ),
     }
 }
 
-fn lines(all: &[LiveContainer]) -> String {
-    let line = |live: &LiveContainer| format!("\n  {}  {}  pid {}", visible(&live.name), live.engine, live.pid);
-    all.iter().map(line).collect()
+fn lines<'a>(all: impl IntoIterator<Item = &'a LiveContainer>) -> String {
+    let line = |live: &LiveContainer| {
+        format!("\n  {}  {}  {}  pid {}", visible(&live.name), visible(short_id(&live.id)), live.engine, live.pid)
+    };
+    all.into_iter().map(line).collect()
 }
 
 /// What the filters decide on every call that an ABI's table knows.

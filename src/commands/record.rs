@@ -99,7 +99,7 @@ impl Shown {
             }
         }
         self.bar.set_message(line(progress));
-        if self.volume == Volume::Verbose {
+        if self.volume == Volume::Verbose && progress.windows > 0 {
             self.say(&format!("window {}: {}", progress.windows, line(progress)));
         }
         match &progress.unwritten {
@@ -113,15 +113,15 @@ impl Shown {
         }
     }
 
-    /// A pattern that matched nothing may be a slip of the pen.
-    fn list_running(&self, options: &Record) {
-        let running = if options.container.is_empty() { Vec::new() } else { running() };
-        if !running.is_empty() {
-            let patterns: Vec<String> = options.container.iter().map(|pattern| format!("{pattern:?}")).collect();
-            self.say(&format!("running now, and not matched by {}:", patterns.join(", ")));
-            for line in &running {
-                self.say(line);
-            }
+    /// Nothing was recorded. A pattern that matched nothing may be a slip of the pen.
+    fn advise(&self, patterns: &[String]) {
+        let running = running();
+        if patterns.is_empty() || running.is_empty() {
+            self.say("no container was seen; start one while recording, or record a command: ctrec record -- COMMAND");
+        } else {
+            let patterns: Vec<String> = patterns.iter().map(|pattern| format!("{pattern:?}")).collect();
+            self.say(&format!("no container matched {}; running now, to be recorded by name:", patterns.join(" or ")));
+            running.iter().for_each(|line| self.say(line));
         }
     }
 
@@ -140,8 +140,7 @@ impl Shown {
         }
         self.say(&format!("recorded {} in {:?}", line(&outcome.progress), outcome.path));
         let Some(first) = outcome.containers.first() else {
-            self.say("no container was seen; start one while recording, or record a command: ctrec record -- COMMAND");
-            self.list_running(options);
+            self.advise(&options.container);
             return;
         };
         self.say(&format!("next: {}", next(&first.name, &options.output)));

@@ -7,7 +7,21 @@ use crate::sample::{text, write};
 
 #[test]
 fn a_command_line_that_is_wrong_ends_with_2() {
-    for words in [&["record", "--duration", "soon"][..], &["recommend", "--dialect", "latin"], &["fly"]] {
+    for words in [
+        &["record", "--duration", "soon"][..],
+        &["record", "--duration", "0s"],
+        &["record", "--window", "1h"],
+        &["record", "--container", "web", "--", "true"],
+        &["recommend", "--dialect", "latin"],
+        &["recommend"],
+        &["run", "--profile", "profile.json"],
+        &["inspect"],
+        &["inspect", "--pid", "0"],
+        &["inspect", "--pid", "1", "--container", "web"],
+        &["report", "--quiet", "--verbose"],
+        &["fly"],
+        &[],
+    ] {
         let output = ctrec(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -37,4 +51,12 @@ fn a_filter_without_root_needs_an_option_that_is_named() {
     assert_refusal(&refused, OWN_FAILURE, &["run it again with --no-new-privs"]);
     let confined = ctrec_without_root(&["run", "--profile", &profile, "--no-new-privs", "--", "sh", "-c", "exit 7"]);
     assert_eq!(confined.status.code(), Some(7), "{confined:?}");
+}
+
+#[test]
+fn a_command_that_nothing_limits_is_run_with_a_warning() {
+    let output = ctrec(&["run", "--", "sh", "-c", "exit 7"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{stderr}");
+    assert!(stderr.starts_with("warning: no --profile"), "{stderr}");
 }

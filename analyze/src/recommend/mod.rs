@@ -53,7 +53,7 @@ pub enum RecommendError {
         machine: String,
     },
     /// A name to include that no table has.
-    #[error("no call is named {name}{}", did_you_mean(near))]
+    #[error("no call is named \"{name}\"{}", did_you_mean(near))]
     UnknownName {
         /// The name, escaped.
         name: String,

@@ -40,13 +40,13 @@ pub enum Pattern {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
     /// Not a pattern.
-    #[error("{0} is no pattern: write a name, an id, a glob, image=IMAGE, label=KEY=VALUE or pod=NAMESPACE/NAME")]
+    #[error("\"{0}\" is no pattern: write a name, an id, a glob, image=IMAGE, label=KEY=VALUE or pod=NAMESPACE/NAME")]
     NotAPattern(String),
     /// The recordings hold no container at all.
     #[error("no container was recorded: record again while one runs")]
     NothingRecorded,
     /// No container matches.
-    #[error("no container matches {pattern}; recorded were:{}", Lines(available))]
+    #[error("no container matches \"{pattern}\"; recorded were:{}", Lines(available))]
     NoMatch {
         /// The pattern, escaped.
         pattern: String,
@@ -55,7 +55,7 @@ pub enum SelectError {
     },
     /// Containers of different images match.
     #[error(
-        "{pattern} matches containers of different images, which need a profile each; choose one by name, id or \
+        "\"{pattern}\" matches containers of different images, which need a profile each; choose one by name, id or \
          image=IMAGE:{}",
         Lines(matching)
     )]
