@@ -121,7 +121,9 @@ impl Shown {
         } else {
             let patterns: Vec<String> = patterns.iter().map(|pattern| format!("{pattern:?}")).collect();
             self.say(&format!("no container matched {}; running now, to be recorded by name:", patterns.join(" or ")));
-            running.iter().for_each(|line| self.say(line));
+            for line in &running {
+                self.say(line);
+            }
         }
     }
 

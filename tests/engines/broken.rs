@@ -166,6 +166,21 @@ fn a_recording_goes_on_when_nobody_reads_its_messages() {
     assert_eq!(recordings[0].header.end, Some(End::Command { code: 7 }));
 }
 
+#[test]
+fn a_folder_of_something_else_is_not_recorded_into() {
+    if !gate::open("a_folder_of_something_else_is_not_recorded_into", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("holiday.jpg");
+    fs::write(&file, "not a recording").unwrap();
+    for store in [folder.path(), &file] {
+        let outcome = ctrec(&["record", "--output", text(store), "--duration", "1s"]);
+        assert_refused(&outcome, 4, &[text(store), "folder"]);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is added");
+}
+
 /// Fills the disk that the store is on, works until ctrec says so, and makes room again. `$1` is a folder, `$2` the
 /// program that makes ten of each call a round.
 const WORKLOAD: &str = r#"
