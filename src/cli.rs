@@ -110,9 +110,29 @@ pub(crate) struct PolicyOptions {
     /// Leave out what only docker exec and health checks need
     #[arg(long)]
     pub(crate) without_exec: bool,
+    /// Container runtimes that the profile is to start under
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: BaselineName,
     /// Allow these calls in any case; may be repeated or separated by commas
     #[arg(long, value_name = "CALL", value_delimiter = ',')]
     pub(crate) include: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum BaselineName {
+    /// runc and crun, with and without `no_new_privs`, whatever was recorded
+    #[default]
+    #[value(help = "runc and crun, with and without no_new_privs, whatever was recorded")]
+    Any,
+    /// The container's own, with its `no_new_privs`
+    #[value(help = "The container's own, with its no_new_privs; for a shorter list, good for no other")]
+    Recorded,
+    /// runc, with and without `no_new_privs`
+    #[value(help = "runc, with and without no_new_privs")]
+    Runc,
+    /// crun, with and without `no_new_privs`
+    #[value(help = "crun, with and without no_new_privs")]
+    Crun,
 }
 
 #[derive(Debug, Args)]
@@ -171,9 +191,9 @@ pub(crate) struct Verify {
     /// The profile, in the docker or oci dialect
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: PathBuf,
-    /// Compile as this runtime does
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) runtime: RuntimeName,
+    /// Compile as this runtime does, and check that it can start the container; without it, both
+    #[arg(long, value_enum)]
+    pub(crate) runtime: Option<RuntimeName>,
     /// Leave out what only docker exec and health checks need
     #[arg(long)]
     pub(crate) without_exec: bool,

@@ -16,6 +16,22 @@ pub enum Dialect {
     Oci,
 }
 
+/// Which container runtimes a profile is to start under: for those it holds what the runtime itself calls with the
+/// filter in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Baseline {
+    /// runc and crun, with and without `no_new_privs`, whatever was recorded: a profile is seldom used only where it was
+    /// made.
+    #[default]
+    Any,
+    /// The container's own, with its own `no_new_privs`, and of it only what the recording could not show.
+    Recorded,
+    /// runc, with and without `no_new_privs`.
+    Runc,
+    /// crun, with and without `no_new_privs`.
+    Crun,
+}
+
 /// What to make of a behaviour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -25,6 +41,8 @@ pub struct Policy {
     pub phases: BTreeSet<Phase>,
     /// Origins to allow; without [`Origin::Exec`], `docker exec` and health checks may fail under the profile.
     pub origins: BTreeSet<Origin>,
+    /// Runtimes that the profile is to start under.
+    pub baseline: Baseline,
     /// Names to allow in any case.
     pub include: BTreeSet<String>,
 }
@@ -35,6 +53,7 @@ impl Default for Policy {
             dialect: Dialect::default(),
             phases: BTreeSet::from([Phase::Runtime, Phase::Workload]),
             origins: BTreeSet::from([Origin::Init, Origin::Exec]),
+            baseline: Baseline::default(),
             include: BTreeSet::new(),
         }
     }

@@ -4,6 +4,7 @@ mod inspect;
 mod profile_file;
 mod recommend;
 mod record;
+mod refused;
 mod report;
 mod run;
 mod stores;

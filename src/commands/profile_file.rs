@@ -8,6 +8,7 @@ use ctrec_analyze::dialect::{ParseContext, parse};
 use ctrec_analyze::profile::Profile;
 use ctrec_enforce::{Compiled, Runtime, compile, native_architecture};
 
+use super::refused::Candidate;
 use crate::cli::RuntimeName;
 use crate::input;
 use crate::output::tell;
@@ -33,28 +34,39 @@ fn read(file: &Path, capabilities: BTreeSet<String>, quiet: bool) -> anyhow::Res
     Ok(parsed.profile)
 }
 
-/// Reads and compiles a profile as a runtime would.
+/// Reads a profile, and compiles it as each of some runtimes would.
 pub(super) fn compiled(
     file: &Path,
     capabilities: BTreeSet<String>,
-    runtime: RuntimeName,
+    runtimes: &[Runtime],
     quiet: bool,
-) -> anyhow::Result<Compiled> {
+) -> anyhow::Result<Vec<Candidate>> {
     let profile = read(file, capabilities, quiet)?;
     let native = native_architecture().context("ctrec has no call tables for this machine")?;
-    let compiled = compile(&profile, runtime.into(), native).with_context(|| format!("cannot use {file:?}"))?;
+    let mut candidates = Vec::new();
+    for &runtime in runtimes {
+        let compiled = compile(&profile, runtime, native).with_context(|| format!("cannot use {file:?}"))?;
+        candidates.push(Candidate { runtime, compiled });
+    }
+    if let Some(candidate) = candidates.first().filter(|_| !quiet) {
+        warn_of_unknown_names(file, &profile, &candidate.compiled);
+    }
+    Ok(candidates)
+}
+
+/// The library is the same for every runtime, so one of them speaks for all.
+fn warn_of_unknown_names(file: &Path, profile: &Profile, compiled: &Compiled) {
     // A rule that refuses loses nothing: a name that libseccomp does not know is refused anyway.
     let allowed = profile.allowed();
     let unknown: Vec<&str> =
         compiled.unknown_names.iter().map(String::as_str).filter(|name| allowed.contains(name)).collect();
-    if !unknown.is_empty() && !quiet {
+    if !unknown.is_empty() {
         tell(&format!(
             "warning: {file:?}: this machine's libseccomp does not know {}, so {} refused here",
             unknown.join(", "),
             if unknown.len() == 1 { "it is" } else { "they are" }
         ));
     }
-    Ok(compiled)
 }
 
 /// Version of the running kernel; the newest there is if it cannot be told, as for a profile without a kernel.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ctrec_analyze::behaviour::Behaviour;
-use ctrec_analyze::policy::{Dialect, Policy};
+use ctrec_analyze::policy::{Baseline, Dialect, Policy};
 use ctrec_analyze::select::Pattern;
 use ctrec_recording::{Origin, Recording, Store};
 
-use crate::cli::{Chosen, PolicyOptions};
+use crate::cli::{BaselineName, Chosen, PolicyOptions};
 use crate::output::tell;
 
 /// All runs of all stores.
@@ -34,6 +34,12 @@ pub(super) fn behaviour(chosen: &Chosen, quiet: bool) -> anyhow::Result<Behaviou
 /// The policy that the options ask for.
 pub(super) fn policy(options: &PolicyOptions, dialect: Dialect) -> Policy {
     let mut policy = Policy { dialect, ..Policy::default() };
+    policy.baseline = match options.runtime {
+        BaselineName::Any => Baseline::Any,
+        BaselineName::Recorded => Baseline::Recorded,
+        BaselineName::Runc => Baseline::Runc,
+        BaselineName::Crun => Baseline::Crun,
+    };
     policy.include = options.include.iter().map(|name| name.trim().to_owned()).collect::<BTreeSet<_>>();
     if options.without_exec {
         policy.origins.remove(&Origin::Exec);

@@ -15,7 +15,7 @@ mod tests;
 pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor};
 pub use engine::{EngineDefault, Verdict, default_capabilities, engine_default};
 pub(crate) use gate::{Gate, Host};
-pub use runtime::{BaselineCall, Need, runtime_baseline};
+pub use runtime::{BaselineCall, CRUN, Need, RUNC, runtime_baseline};
 
 use std::collections::BTreeSet;
 

@@ -9,6 +9,12 @@ use serde::Deserialize;
 
 use super::{Source, read};
 
+/// The runtime of Docker and of plain containers, as recordings name it.
+pub const RUNC: &str = "runc";
+
+/// The runtime of podman and of plain containers, as recordings name it.
+pub const CRUN: &str = "crun";
+
 /// A call that a runtime makes with the filter in force.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BaselineCall {

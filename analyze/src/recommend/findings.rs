@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctrec_recording::{LossKind, Origin, Phase};
+use ctrec_recording::LossKind;
 
 use super::fate::{Fate, Filters};
-use super::{Allowed, Wanted, baseline, clone};
+use super::{Allowed, Wanted, clone, start};
 use crate::behaviour::{Behaviour, CallId};
 use crate::finding::{Finding, Kind, Severity};
 use crate::names;
@@ -284,16 +284,14 @@ fn names_and_baselines(evidence: &Evidence<'_>) -> Vec<Finding> {
         let advice = "Have libseccomp 2.6 where the profile is used; ctrec verify tells what a profile refuses here.";
         findings.push(finding(Severity::Note, Kind::NewName, text, advice, new));
     }
-    let guessed = baseline::guessed(evidence.behaviour, evidence.policy);
-    if !guessed.is_empty() {
-        let with_exec = evidence.policy.wants(Origin::Exec, Phase::Runtime);
-        let also = if with_exec { " and to enter it" } else { "" };
+    for ((runtimes, verbs), who) in start::guesses(evidence.behaviour, evidence.policy) {
         let text = format!(
-            "the runtime or its settings are not known: everything that runc and crun need to start it{also} is allowed"
+            "the runtime or its settings are not known, so the calls of {runtimes} are allowed {}",
+            verbs.join(" and ")
         );
-        let advice = "Record the container under its engine for a shorter list.";
-        let who: BTreeSet<String> = guessed.iter().map(|facts| facts.name.clone()).collect();
-        findings.push(finding(Severity::Note, Kind::BaselineUnion, text, advice, who.into_iter().collect()));
+        let advice = "Record while the container starts, under its engine, for a shorter list.";
+        let who = who.into_iter().map(str::to_owned).collect();
+        findings.push(finding(Severity::Note, Kind::BaselineUnion, text, advice, who));
     }
     findings
 }

@@ -7,6 +7,7 @@ mod clone;
 mod errno_rule;
 mod fate;
 mod findings;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +21,10 @@ use crate::profile::{Action, Architecture, Profile, Reason, Rule};
 use crate::text::visible;
 use crate::{abi, names};
 
+pub use baseline::needed_to_start;
 pub use fate::Fate;
 use fate::Filters;
+pub use start::Start;
 
 /// Calls of set-up: a runtime makes them before its filter, and what makes them by mistake makes an escape easy. No
 /// baseline may bring them in, and neither `clone3`, whose flags no filter can see. Seen in the workload, they count.
@@ -36,6 +39,8 @@ pub struct Recommendation {
     pub findings: Vec<Finding>,
     /// What became of each call of the recommended phases and origins.
     pub fates: BTreeMap<CallId, Fate>,
+    /// Under which runtimes the profile starts.
+    pub start: Start,
 }
 
 /// Why nothing can be recommended.
@@ -100,12 +105,13 @@ pub fn recommend(behaviour: &Behaviour, policy: &Policy) -> Result<Recommendatio
         flags: &flags,
         allowed: &allowed,
     });
+    let start = Start::of(behaviour, policy, &allowed);
     let mut rules = allow(allowed, &flags);
     let default_action = errno_rule::apply(policy.dialect, &architectures, &refused(&calls), &mut rules);
     rules.sort_by(|a, b| (&a.name, &a.conditions).cmp(&(&b.name, &b.conditions)));
     let fates = calls.into_iter().map(|(call, wanted)| (call, wanted.fate)).collect();
     let profile = Profile { default_action, architectures, flags: BTreeSet::new(), rules };
-    Ok(Recommendation { profile, findings, fates })
+    Ok(Recommendation { profile, findings, fates, start })
 }
 
 /// Calls of the wanted phases and origins. What one container was refused and another made counts as made.

@@ -1,14 +1,14 @@
 use std::collections::BTreeSet;
 
-use ctrec_recording::{Abi, LossKind, Origin, Phase, Recording};
+use ctrec_recording::{Abi, Container, LossKind, Origin, Phase, Recording};
 use proptest::prelude::*;
 
-use super::{Fate, RecommendError, Recommendation, recommend};
+use super::{Fate, RecommendError, Recommendation, needed_to_start, recommend};
 use crate::behaviour::Behaviour;
 use crate::dialect::{docker, oci};
 use crate::finding::{Kind, Severity};
 use crate::known::{self, Need};
-use crate::policy::{Dialect, Policy};
+use crate::policy::{Baseline, Dialect, Policy};
 use crate::profile::{Action, Architecture, Condition, Operator, Reason};
 use crate::testing::{Run, allowing, recordings};
 
@@ -34,13 +34,23 @@ fn observed(recommendation: &Recommendation, name: &str) -> bool {
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
-    (any::<bool>(), any::<bool>()).prop_map(|(oci, exec)| {
-        let mut policy = Policy { dialect: if oci { Dialect::Oci } else { Dialect::Docker }, ..Policy::default() };
+    (any::<bool>(), any::<bool>(), any_baseline()).prop_map(|(oci, exec, baseline)| {
+        let dialect = if oci { Dialect::Oci } else { Dialect::Docker };
+        let mut policy = Policy { dialect, baseline, ..Policy::default() };
         if !exec {
             policy.origins.remove(&Origin::Exec);
         }
         policy
     })
+}
+
+fn any_baseline() -> impl Strategy<Value = Baseline> {
+    prop::sample::select(vec![Baseline::Any, Baseline::Recorded, Baseline::Runc, Baseline::Crun])
+}
+
+/// What the container's own runtime needs is all that is added.
+fn as_recorded(run: &Run) -> Recommendation {
+    recommend(&all(&run.recording), &Policy { baseline: Baseline::Recorded, ..Policy::default() }).unwrap()
 }
 
 fn render(recommendation: &Recommendation, policy: &Policy) -> String {
@@ -91,6 +101,27 @@ proptest! {
         let (one, other) = (recommend(&all(&recording), &policy).unwrap(), recommend(&all(&shuffled), &policy).unwrap());
         prop_assert_eq!(&one, &other);
         prop_assert_eq!(render(&one, &policy), render(&other, &policy));
+    }
+
+    #[test]
+    fn whatever_was_recorded_a_profile_for_any_runtime_starts_under_each(recording in recordings()) {
+        let behaviour = all(&recording);
+        for origins in [vec![Origin::Init], vec![Origin::Init, Origin::Exec]] {
+            let of = |baseline| {
+                let policy = Policy { baseline, origins: origins.iter().copied().collect(), ..Policy::default() };
+                recommend(&behaviour, &policy).unwrap().profile
+            };
+            let any = of(Baseline::Any);
+            for (runtime, only) in [("runc", Baseline::Runc), ("crun", Baseline::Crun)] {
+                let only = of(only);
+                for call in origins.iter().flat_map(|origin| known::runtime_baseline(Some(runtime), None, *origin)) {
+                    prop_assert!(any.allowed().contains(call.name), "{} for {}", call.name, call.baseline);
+                    prop_assert!(only.allowed().contains(call.name), "{} for {}", call.name, call.baseline);
+                }
+                prop_assert!(only.allowed().is_subset(&any.allowed()));
+            }
+            prop_assert!(of(Baseline::Recorded).allowed().is_subset(&any.allowed()));
+        }
     }
 
     #[test]
@@ -148,12 +179,12 @@ fn exec_is_left_out_on_request() {
 fn the_runtimes_needs_come_from_its_baseline_unless_they_were_recorded() {
     let needs = known::runtime_baseline(Some("runc"), Some(false), Origin::Init);
     let always: Vec<_> = needs.iter().filter(|call| call.need == Need::Always).map(|call| call.name).collect();
-    let unseen = judge(&Run::new("r").made("read", 1));
+    let unseen = as_recorded(&Run::new("r").made("read", 1));
     assert!(always.iter().all(|name| allows(&unseen, name)) && always.contains(&"capset"));
 
     let run = Run::new("r").phase(Origin::Init, Phase::Runtime).made("execve", 1);
     let run = run.phase(Origin::Exec, Phase::Runtime).made("execve", 1);
-    let seen = judge(&run);
+    let seen = as_recorded(&run);
     assert!(!allows(&seen, "capset"), "it was recorded and not made");
     assert!(observed(&seen, "execve"));
     for call in needs.iter().filter(|call| call.need == Need::Sometimes) {
@@ -163,12 +194,72 @@ fn the_runtimes_needs_come_from_its_baseline_unless_they_were_recorded() {
 
 #[test]
 fn an_unknown_runtime_gets_the_union_and_says_so() {
-    let known = judge(&Run::new("r").made("read", 1));
+    let known = as_recorded(&Run::new("r").made("read", 1));
     assert!(!kinds(&known).contains(&Kind::BaselineUnion));
     assert!(!allows(&known, "setresuid"), "crun's need is not runc's");
-    let unknown = judge(&Run::new("r").made("read", 1).that(|container| container.runtime = Some("ctrec".to_owned())));
+    let run = Run::new("r").made("read", 1).that(|container| container.runtime = Some("ctrec".to_owned()));
+    let unknown = as_recorded(&run);
     assert!(kinds(&unknown).contains(&Kind::BaselineUnion));
     assert!(allows(&unknown, "setresuid") && allows(&unknown, "capset"));
+    assert!(!kinds(&judge(&run)).contains(&Kind::BaselineUnion), "both were asked for, nothing was guessed");
+}
+
+#[test]
+fn what_is_said_of_a_guess_is_what_was_guessed() {
+    let said = |change: fn(&mut Container)| {
+        let recommendation = as_recorded(&Run::new("r").made("read", 1).that(change));
+        let found = recommendation.findings.into_iter().find(|finding| finding.kind == Kind::BaselineUnion);
+        (found.unwrap().text, recommendation.profile.allowed().contains("setresuid"))
+    };
+    let (text, crun_too) = said(|container| container.no_new_privs = None);
+    assert!(text.contains("the calls of runc, with and without no_new_privs are allowed"), "{text}");
+    assert!(!crun_too, "the runtime was known");
+    let (text, _) = said(|container| container.runtime = None);
+    assert!(text.contains("the calls of runc and crun without no_new_privs are"), "{text}");
+    let (text, crun_too) = said(|container| (container.runtime, container.no_new_privs) = (None, None));
+    assert!(text.contains("of runc and crun, with and without no_new_privs are"), "{text}");
+    assert!(crun_too && text.ends_with("to start it and to enter it"), "{text}");
+}
+
+#[test]
+fn it_is_said_where_a_profile_starts_and_what_that_costs() {
+    let recorded = |run: Run| run.phase(Origin::Init, Phase::Runtime).made("execve", 1).made("capset", 1);
+    let start = |run: &Run, baseline| {
+        let policy = Policy { baseline, ..Policy::default() };
+        recommend(&all(&run.recording), &policy).unwrap().start
+    };
+    let run = recorded(Run::new("r"));
+    for (baseline, expected) in [
+        (Baseline::Any, "runc and crun, with and without no_new_privs"),
+        (Baseline::Recorded, "runc without no_new_privs"),
+        (Baseline::Runc, "runc, with and without no_new_privs"),
+        (Baseline::Crun, "crun, with and without no_new_privs"),
+    ] {
+        let start = start(&run, baseline);
+        assert_eq!(start.under, BTreeSet::from([expected.to_owned()]));
+        assert_eq!(start.as_recorded, baseline == Baseline::Recorded);
+        assert!(start.with_exec && start.for_that_alone > 0);
+    }
+    let alone = |baseline| start(&run, baseline).for_that_alone;
+    assert!(alone(Baseline::Any) > alone(Baseline::Runc) && alone(Baseline::Runc) > alone(Baseline::Recorded));
+    let unknown = run.that(|container| (container.runtime, container.no_new_privs) = (None, None));
+    assert_eq!(start(&unknown, Baseline::Recorded).under, BTreeSet::from(["its own runtime".to_owned()]));
+}
+
+#[test]
+fn a_runtimes_needs_are_those_of_the_containers_own_settings() {
+    let needed = |setting: Option<bool>, exec: bool| -> BTreeSet<&str> {
+        let run = Run::new("r").made("read", 1).that(|container| container.no_new_privs = setting);
+        let mut policy = Policy::default();
+        if !exec {
+            policy.origins.remove(&Origin::Exec);
+        }
+        needed_to_start(&all(&run.recording), &policy, "crun").iter().map(|call| call.name).collect()
+    };
+    assert_eq!(needed(Some(true), false), BTreeSet::from(["execve"]));
+    assert_eq!(needed(Some(true), true), BTreeSet::from(["execve", "write"]));
+    assert!(needed(Some(false), false).contains("capset") && !needed(Some(false), false).contains("openat"));
+    assert_eq!(needed(None, true), needed(Some(false), true), "the longer list holds the shorter");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::behaviour::Behaviour;
 use crate::compare::{Comparison, Measure};
 use crate::finding::{Finding, Severity};
 use crate::policy::{Dialect, Policy};
-use crate::recommend::Recommendation;
+use crate::recommend::{Recommendation, Start};
 use crate::text::{time, visible};
 
 /// The profile's name in the line that applies it; the caller's shell knows the real one.
@@ -20,6 +20,7 @@ const MOST_EVIDENCE: usize = 4;
 struct Summary<'a> {
     name: String,
     profile: Comparison,
+    start: &'a Start,
     runs: usize,
     windows: usize,
     recorded_ns: u64,
@@ -48,6 +49,7 @@ pub fn summary(behaviour: &Behaviour, recommendation: &Recommendation, policy: &
     let summary = Summary {
         name: name_of(behaviour),
         profile: Measure::of(behaviour).compare(&recommendation.profile),
+        start: &recommendation.start,
         runs: recorded.runs,
         windows: recorded.windows,
         recorded_ns: recorded.duration_ns,
