@@ -7,7 +7,7 @@ use ctrec_analyze::policy::Dialect;
 use ctrec_analyze::profile::{Reason, Rule};
 use ctrec_analyze::recommend::recommend;
 use ctrec_analyze::report::summary;
-use ctrec_analyze::text::visible;
+use ctrec_analyze::text::{counted, visible};
 
 use super::stores;
 use crate::cli::{DialectName, Recommend};
@@ -31,20 +31,29 @@ pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// One rule with its evidence, a line a reason.
+/// One rule with its evidence, a line a reason; every start of a runtime that needs the call on one line.
 fn explain(rule: &Rule) {
+    let mut baselines = Vec::new();
     for reason in &rule.reasons {
         let reason = match reason {
             Reason::Observed { program, origin, phase, abi, count } => {
                 let abi = ctrec_analyze::abi::text(*abi);
-                format!("made {count} times by {} ({origin:?}, {phase:?}, {abi})", visible(program)).to_lowercase()
+                let times = counted(usize::try_from(*count).unwrap_or(usize::MAX), "time");
+                let place = format!("{origin:?}, {phase:?}").to_lowercase();
+                format!("made {times} by {} ({place}, {abi})", visible(program))
             }
-            Reason::Runtime { baseline } => format!("the runtime needs it: {baseline}"),
+            Reason::Runtime { baseline } => {
+                baselines.push(baseline.as_str());
+                continue;
+            }
             Reason::Always { why } => format!("any program may need it: {why}"),
             Reason::ErrnoRule => "must look absent, or forbidden, to programs that fall back".to_owned(),
             Reason::Included => "you asked for it".to_owned(),
             Reason::Given => "it was in the profile".to_owned(),
         };
         tell(&format!("{:<20} {:?}: {reason}", rule.name, rule.action));
+    }
+    if !baselines.is_empty() {
+        tell(&format!("{:<20} {:?}: a runtime needs it: {}", rule.name, rule.action, baselines.join("; ")));
     }
 }

@@ -8,6 +8,7 @@ mod command_line;
 mod ctrec;
 mod outputs;
 mod profiles;
+mod runtimes;
 mod sample;
 mod stores;
 mod words;
