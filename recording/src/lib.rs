@@ -25,6 +25,7 @@ mod merge;
 mod ndjson;
 mod parquet;
 pub mod rows;
+mod run;
 mod seal;
 mod store;
 mod table;

@@ -147,7 +147,8 @@ pub struct Call {
     pub interrupted: u64,
     /// Calls still blocked when the recording ended.
     pub unfinished: u64,
-    /// First time in this window, ns since the epoch, exact to about 1 ms.
+    /// First time in this window, ns since the epoch. Exact to about 1 ms in the window that shows the call for the first
+    /// time; in later ones the kernel keeps no first time, and it is the window's start.
     pub first_ns: i64,
     /// Last time in this window, ns since the epoch, exact to a timer tick (1 to 10 ms).
     pub last_ns: i64,

@@ -6,19 +6,17 @@ use ctrec_analyze::policy::Dialect;
 use ctrec_analyze::report::Report as Contents;
 use ctrec_analyze::select::{Pattern, Selection};
 
-use super::stores;
+use super::stores::{self, Runs};
 use crate::cli::{Report, ReportFormat};
 use crate::output::{print, tell, write};
 
 pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
-    let recordings = stores::read(&options.stores, quiet)?;
+    let runs = Runs::open(&options.stores, quiet)?;
     let selections = match &options.container {
-        Some(pattern) => vec![pattern.parse::<Pattern>()?.select(&recordings)?],
-        None => Selection::every(&recordings),
+        Some(pattern) => vec![pattern.parse::<Pattern>()?.select(runs.containers())?],
+        None => Selection::every(runs.containers()),
     };
-    let behaviours: Vec<_> =
-        selections.iter().map(|selection| selection.behaviour(&recordings)).collect::<Result<_, _>>()?;
-    let contents = Contents::of(&behaviours, &stores::policy(&options.policy, Dialect::default()))?;
+    let contents = Contents::of(&runs.behaviours(&selections)?, &stores::policy(&options.policy, Dialect::default()))?;
     let text = match options.format {
         ReportFormat::Text => contents.text(),
         ReportFormat::Markdown => contents.markdown(),

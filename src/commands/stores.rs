@@ -1,34 +1,72 @@
 //! Reading the stores that were named, and the container that was meant.
 
 use std::collections::BTreeSet;
+use std::mem::take;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use ctrec_analyze::behaviour::Behaviour;
 use ctrec_analyze::policy::{Baseline, Dialect, Policy};
-use ctrec_analyze::select::Pattern;
-use ctrec_recording::{Origin, Recording, Store};
+use ctrec_analyze::select::{Pattern, Selection};
+use ctrec_recording::{Container, Origin, Store};
 
 use crate::cli::{BaselineName, Chosen, PolicyOptions};
 use crate::output::tell;
 
-/// All runs of all stores.
-pub(super) fn read(stores: &[PathBuf], quiet: bool) -> anyhow::Result<Vec<Recording>> {
-    let mut recordings = Vec::new();
-    for path in stores {
-        let store = Store::open(path)?;
-        for run in store.empty_runs().iter().filter(|_| !quiet) {
-            tell(&format!("warning: {path:?}: run {run:?} holds nothing and is left out: its folder may be removed"));
+/// Runs of the stores that were named, with their containers. The rest is read when it is needed, a run at a time: a
+/// store may hold more than there is memory.
+pub(super) struct Runs {
+    runs: Vec<(Rc<Store>, String)>,
+    containers: Vec<Vec<Container>>,
+}
+
+impl Runs {
+    /// Finds all runs of all stores. Those that hold nothing are named on stderr and left out.
+    pub(super) fn open(stores: &[PathBuf], quiet: bool) -> anyhow::Result<Self> {
+        let (mut runs, mut containers) = (Vec::new(), Vec::new());
+        for path in stores {
+            let store = Rc::new(Store::open(path)?);
+            for run in store.empty_runs().iter().filter(|_| !quiet) {
+                tell(&format!(
+                    "warning: {path:?}: run {run:?} holds nothing and is left out: its folder may be removed"
+                ));
+            }
+            for run in store.runs() {
+                containers.push(store.read_containers(run)?);
+                runs.push((store.clone(), run.clone()));
+            }
         }
-        recordings.extend(store.read_all()?);
+        Ok(Self { runs, containers })
     }
-    Ok(recordings)
+
+    /// Containers of each run.
+    pub(super) fn containers(&self) -> &[Vec<Container>] {
+        &self.containers
+    }
+
+    /// What the containers of each selection did, over all runs that hold one of them.
+    pub(super) fn behaviours(&self, selections: &[Selection]) -> anyhow::Result<Vec<Behaviour>> {
+        let mut behaviours = vec![Behaviour::default(); selections.len()];
+        for (index, (store, run)) in self.runs.iter().enumerate() {
+            if !selections.iter().any(|selection| selection.is_in(index)) {
+                continue;
+            }
+            let recording = store.read(run)?;
+            for (selection, behaviour) in selections.iter().zip(&mut behaviours) {
+                *behaviour = take(behaviour).merge(selection.behaviour(index, &recording)?);
+            }
+        }
+        behaviours.iter().try_for_each(Behaviour::check)?;
+        Ok(behaviours)
+    }
 }
 
 /// What the chosen container did.
 pub(super) fn behaviour(chosen: &Chosen, quiet: bool) -> anyhow::Result<Behaviour> {
     let pattern: Pattern = chosen.container.parse()?;
-    let recordings = read(&chosen.stores, quiet)?;
-    Ok(pattern.select(&recordings)?.behaviour(&recordings)?)
+    let runs = Runs::open(&chosen.stores, quiet)?;
+    let selection = pattern.select(runs.containers())?;
+    Ok(runs.behaviours(&[selection])?.remove(0))
 }
 
 /// The policy that the options ask for.

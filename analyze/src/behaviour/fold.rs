@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ctrec_recording::{Abi, LossKind, Origin, Phase, Recording};
+use ctrec_recording::{Abi, Loss, LossKind, Origin, Phase, Recording};
 
 use super::container::{BadColumn, ContainerFacts};
-use super::{
-    ArgumentKey, Behaviour, CallId, CallKey, Instance, LossKey, Outcome, RunFacts, Seen, Slice, Source, Span, StartKey,
-    UNKNOWN_PROGRAM, WindowKey,
-};
+use super::deeds::{ArgumentKey, Deeds, Losses, Summed, add};
+use super::{Behaviour, CallId, Instance, Outcome, RunFacts, Seen, Source, Span, StartKey, UNKNOWN_PROGRAM};
 
 /// Why a recording gives no behaviour.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +35,15 @@ pub enum BehaviourError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// Two copies of a run hold different windows.
+    #[error(
+        "run {run} was given more than once, and no copy has all windows that the others have: one of them lacks \
+         files; name only stores that hold it whole"
+    )]
+    Torn {
+        /// Id of the run.
+        run: String,
+    },
 }
 
 impl Behaviour {
@@ -49,28 +56,40 @@ impl Behaviour {
     pub fn of_all(recording: &Recording, containers: &BTreeSet<u32>) -> Result<Self, BehaviourError> {
         let tables = Tables::new(recording, containers);
         let facts = containers.iter().map(|number| tables.container(*number)).collect::<Result<_, _>>()?;
+        let spans = tables.spans();
+        let windows: Arc<[u32]> = spans.keys().copied().collect();
+        let deeds = tables.deeds(&spans).into_iter();
         Ok(Self {
             runs: BTreeMap::from([(tables.run.clone(), tables.run_facts())]),
             containers: facts,
-            windows: tables.windows(),
-            calls: tables.calls(),
-            arguments: tables.arguments(),
-            starts: tables.starts(),
-            losses: tables.losses(),
+            deeds: deeds.map(|(of, deeds)| (tables.instance(of), Summed::new(windows.clone(), deeds))).collect(),
+            losses: BTreeMap::from([(tables.run.clone(), Summed::new(windows, tables.losses_of_nobody()))]),
+            windows: BTreeMap::from([(tables.run.clone(), spans)]),
         })
     }
 
-    /// Both together. A window that both have is counted once; of two copies of a row the later one holds.
+    /// Both together. A window that both have is counted once; of two copies of a run the later one holds.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         join(&mut self.runs, other.runs);
         join(&mut self.containers, other.containers);
-        join(&mut self.windows, other.windows);
-        join(&mut self.calls, other.calls);
-        join(&mut self.arguments, other.arguments);
-        join(&mut self.starts, other.starts);
+        join(&mut self.deeds, other.deeds);
         join(&mut self.losses, other.losses);
+        for (run, windows) in other.windows {
+            join(self.windows.entry(run).or_default(), windows);
+        }
         self
+    }
+
+    /// Whether the later copy of each run has every window that another copy has. It has unless files were taken from
+    /// it, and then counting on would pass over what they held.
+    pub fn check(&self) -> Result<(), BehaviourError> {
+        let windows = |run: &str| self.windows.get(run).map_or(0, BTreeMap::len);
+        let torn = self.deeds.iter().find(|(instance, deeds)| deeds.windows() < windows(&instance.run));
+        match torn {
+            Some((instance, _)) => Err(BehaviourError::Torn { run: instance.run.to_string() }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -97,7 +116,6 @@ struct Tables<'a> {
 
 /// The columns that tell where a row of a windowed table belongs.
 struct Place {
-    window: u32,
     container: u32,
     program: u32,
     origin: Origin,
@@ -107,13 +125,7 @@ struct Place {
 /// Tables share these columns by name, not by type.
 macro_rules! place {
     ($row:expr) => {
-        Place {
-            window: $row.window,
-            container: $row.container,
-            program: $row.program,
-            origin: $row.origin,
-            phase: $row.phase,
-        }
+        Place { container: $row.container, program: $row.program, origin: $row.origin, phase: $row.phase }
     };
 }
 
@@ -157,61 +169,97 @@ impl<'a> Tables<'a> {
         }
     }
 
-    fn windows(&self) -> BTreeMap<WindowKey, Span> {
+    fn spans(&self) -> BTreeMap<u32, Span> {
         let windows = self.recording.windows.iter();
-        windows.map(|row| (self.at(row.window), Span { start_ns: row.start_ns, end_ns: row.end_ns })).collect()
+        windows.map(|row| (row.window, Span { start_ns: row.start_ns, end_ns: row.end_ns })).collect()
     }
 
     /// Rows of one file executed under two inodes fall together here: they are summed.
-    fn calls(&self) -> BTreeMap<(Slice, CallKey), Outcome> {
-        let calls = self.recording.calls.iter().filter(|row| self.chosen.contains(&row.container)).map(|row| {
-            let seen = Some(Seen { first_ns: row.first_ns, last_ns: row.last_ns });
+    fn deeds(&self, spans: &BTreeMap<u32, Span>) -> BTreeMap<u32, Deeds> {
+        let mut all = self.chosen.iter().map(|container| (*container, Deeds::default())).collect();
+        self.add_calls(&mut all);
+        self.add_windows(&mut all, spans);
+        self.add_arguments(&mut all);
+        self.add_starts(&mut all);
+        for row in self.losses() {
+            if let Some(deeds) = row.container.and_then(|container| all.get_mut(&container)) {
+                add(deeds.losses.entry((row.kind, row.detail.clone())).or_default(), row.count);
+            }
+        }
+        all
+    }
+
+    fn add_calls(&self, all: &mut BTreeMap<u32, Deeds>) {
+        let mut add = |place: &Place, abi, number, outcome: &Outcome| {
+            if let Some(deeds) = all.get_mut(&place.container) {
+                let call = deeds.calls.entry(CallId { abi, number }).or_default();
+                call.sources.entry(self.source(place)).or_default().add(outcome);
+            }
+        };
+        for row in &self.recording.calls {
             let outcome = Outcome {
                 succeeded: row.succeeded,
                 failed: row.failed,
                 interrupted: row.interrupted,
                 unfinished: row.unfinished,
                 errnos: BTreeMap::new(),
-                seen,
+                seen: Some(Seen { first_ns: row.first_ns, last_ns: row.last_ns }),
             };
-            (self.key(&place!(row), row.abi, row.number), outcome)
-        });
-        let errnos = self.recording.errnos.iter().filter(|row| self.chosen.contains(&row.container)).map(|row| {
+            add(&place!(row), row.abi, row.number, &outcome);
+        }
+        for row in &self.recording.errnos {
             let errnos = BTreeMap::from([(row.errno, row.count)]);
-            (self.key(&place!(row), row.abi, row.number), Outcome { errnos, ..Outcome::default() })
-        });
-        gather(calls.chain(errnos), |sum, part| sum.add(&part))
+            add(&place!(row), row.abi, row.number, &Outcome { errnos, ..Outcome::default() });
+        }
     }
 
-    fn arguments(&self) -> BTreeMap<(Slice, ArgumentKey), u64> {
-        let rows = self.recording.arguments.iter().filter(|row| self.chosen.contains(&row.container));
-        sum(rows.map(|row| {
-            let (slice, key) = self.key(&place!(row), row.abi, row.number);
-            ((slice, ArgumentKey { key, index: row.index, value: row.value }), row.count)
-        }))
+    /// In how many windows each call was seen, and since when.
+    fn add_windows(&self, all: &mut BTreeMap<u32, Deeds>, spans: &BTreeMap<u32, Span>) {
+        let calls = self.recording.calls.iter().map(|row| (row.container, row.abi, row.number, row.window));
+        let errnos = self.recording.errnos.iter().map(|row| (row.container, row.abi, row.number, row.window));
+        let mut seen: Vec<(u32, Abi, i64, u32)> = calls.chain(errnos).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        for (container, abi, number, window) in seen {
+            let deeds = all.get_mut(&container);
+            if let Some(call) = deeds.and_then(|deeds| deeds.calls.get_mut(&CallId { abi, number })) {
+                let start = spans.get(&window).map(|span| span.start_ns);
+                call.windows += 1;
+                call.since_ns = call.since_ns.into_iter().chain(start).min();
+            }
+        }
     }
 
-    fn starts(&self) -> BTreeMap<(Slice, StartKey), u64> {
-        let rows = self.recording.starts.iter().filter(|row| self.chosen.contains(&row.container));
-        sum(rows.map(|row| {
-            let place = place!(row);
-            let key = StartKey { parent: self.path(row.parent), source: self.source(&place) };
-            ((self.slice(&place), key), row.count)
-        }))
+    fn add_arguments(&self, all: &mut BTreeMap<u32, Deeds>) {
+        for row in &self.recording.arguments {
+            if let Some(deeds) = all.get_mut(&row.container) {
+                let (call, source) = (CallId { abi: row.abi, number: row.number }, self.source(&place!(row)));
+                let key = ArgumentKey { call, source, index: row.index, value: row.value };
+                add(deeds.arguments.entry(key).or_default(), row.count);
+            }
+        }
+    }
+
+    fn add_starts(&self, all: &mut BTreeMap<u32, Deeds>) {
+        for row in &self.recording.starts {
+            if let Some(deeds) = all.get_mut(&row.container) {
+                let key = StartKey { parent: self.path(row.parent), source: self.source(&place!(row)) };
+                add(deeds.starts.entry(key).or_default(), row.count);
+            }
+        }
     }
 
     /// [`LossKind::CutOff`] is a fact of the run: a later copy of it may have the window that this one lacks.
-    fn losses(&self) -> BTreeMap<LossKey, u64> {
-        let ours = |container: Option<u32>| container.is_none_or(|number| self.chosen.contains(&number));
-        let rows = self.recording.losses.iter().filter(|row| row.kind != LossKind::CutOff && ours(row.container));
-        sum(rows.map(|row| {
-            let (at, detail) = (self.at(row.window), row.detail.clone());
-            (LossKey { at, container: row.container, kind: row.kind, detail }, row.count)
-        }))
+    fn losses(&self) -> impl Iterator<Item = &Loss> {
+        self.recording.losses.iter().filter(|row| row.kind != LossKind::CutOff)
     }
 
-    fn key(&self, place: &Place, abi: Abi, number: i64) -> (Slice, CallKey) {
-        (self.slice(place), CallKey { call: CallId { abi, number }, source: self.source(place) })
+    fn losses_of_nobody(&self) -> Losses {
+        let mut losses = Losses::new();
+        for row in self.losses().filter(|row| row.container.is_none()) {
+            add(losses.entry((row.kind, row.detail.clone())).or_default(), row.count);
+        }
+        losses
     }
 
     fn source(&self, place: &Place) -> Source {
@@ -222,34 +270,7 @@ impl<'a> Tables<'a> {
         self.programs.get(&program).unwrap_or(&self.unknown).clone()
     }
 
-    fn slice(&self, place: &Place) -> Slice {
-        Slice { instance: self.instance(place.container), window: place.window }
-    }
-
     fn instance(&self, container: u32) -> Instance {
         Instance { run: self.run.clone(), container }
     }
-
-    fn at(&self, window: u32) -> WindowKey {
-        WindowKey { run: self.run.clone(), window }
-    }
-}
-
-fn sum<K: Ord>(rows: impl Iterator<Item = (K, u64)>) -> BTreeMap<K, u64> {
-    gather(rows, |sum, count| *sum = sum.saturating_add(count))
-}
-
-/// Rows as a map, those of one key added up. Sorted first: the rows nearly are, and a map is made from sorted ones in
-/// a fraction of the time that it takes to insert them one by one.
-fn gather<K: Ord, V>(rows: impl Iterator<Item = (K, V)>, add: impl Fn(&mut V, V)) -> BTreeMap<K, V> {
-    let mut rows: Vec<(K, V)> = rows.collect();
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut gathered: Vec<(K, V)> = Vec::with_capacity(rows.len());
-    for (key, value) in rows {
-        match gathered.last_mut() {
-            Some((last, sum)) if *last == key => add(sum, value),
-            _ => gathered.push((key, value)),
-        }
-    }
-    gathered.into_iter().collect()
 }

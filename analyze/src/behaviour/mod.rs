@@ -1,12 +1,14 @@
 //! What was seen of one container identity, folded over runs and windows.
 //!
-//! Folding is associative, commutative, and idempotent by (run, window): a [`Behaviour`] keeps what each window of each
-//! container gave under a key of its own, so the same window folded twice is the same entry, and sums are made only
-//! when a question is asked.
+//! Folding is associative, commutative, and idempotent by (run, window). What a container did in a run is summed over
+//! the run's windows as soon as it is read, so that memory grows with containers and their calls, and not with windows;
+//! the sum remembers which windows are in it. Of two copies of a run the one with more windows holds, and since a run
+//! only ever grows, it has all that the other has. Should it not, [`Behaviour::check`] says so.
 //!
 //! Lives here: facts and their folding. Does not: which container is meant (see `select`), or what to make of it.
 
 mod container;
+mod deeds;
 mod fold;
 mod questions;
 #[cfg(test)]
@@ -15,9 +17,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ctrec_recording::{Abi, LossKind, Origin, Phase};
+use ctrec_recording::{Abi, Origin, Phase};
 
 pub use container::{ContainerFacts, Filter};
+use deeds::{Deeds, Losses, Summed};
 pub use fold::BehaviourError;
 pub use questions::{CallFacts, Recorded};
 
@@ -27,13 +30,13 @@ pub const UNKNOWN_PROGRAM: &str = "(unknown program)";
 /// What was seen of one container identity: of one container, or of several that are to be judged as one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Behaviour {
-    pub(crate) runs: BTreeMap<Arc<str>, RunFacts>,
-    pub(crate) containers: BTreeMap<Instance, ContainerFacts>,
-    pub(crate) windows: BTreeMap<WindowKey, Span>,
-    pub(crate) calls: BTreeMap<(Slice, CallKey), Outcome>,
-    pub(crate) arguments: BTreeMap<(Slice, ArgumentKey), u64>,
-    pub(crate) starts: BTreeMap<(Slice, StartKey), u64>,
-    pub(crate) losses: BTreeMap<LossKey, u64>,
+    runs: BTreeMap<Arc<str>, RunFacts>,
+    containers: BTreeMap<Instance, ContainerFacts>,
+    /// Windows of each run, of all its copies.
+    windows: BTreeMap<Arc<str>, BTreeMap<u32, Span>>,
+    deeds: BTreeMap<Instance, Summed<Deeds>>,
+    /// Losses of which nobody knows whose they are.
+    losses: BTreeMap<Arc<str>, Summed<Losses>>,
 }
 
 /// One container of one run.
@@ -43,22 +46,6 @@ pub struct Instance {
     pub run: Arc<str>,
     /// Number of the container within the run.
     pub container: u32,
-}
-
-/// One window of one container of one run: the unit that is never counted twice.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slice {
-    /// Container and run.
-    pub instance: Instance,
-    /// Number of the window.
-    pub window: u32,
-}
-
-/// A window of a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WindowKey {
-    pub(crate) run: Arc<str>,
-    pub(crate) window: u32,
 }
 
 /// A stretch of time, ns since the epoch.
@@ -123,21 +110,6 @@ pub struct Source {
     pub program: Arc<str>,
 }
 
-/// A call and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CallKey {
-    pub(crate) call: CallId,
-    pub(crate) source: Source,
-}
-
-/// A value of an argument of a call.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ArgumentKey {
-    pub(crate) key: CallKey,
-    pub(crate) index: u32,
-    pub(crate) value: u64,
-}
-
 /// One program started another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StartKey {
@@ -145,15 +117,6 @@ pub struct StartKey {
     pub parent: Arc<str>,
     /// What was executed, and as what.
     pub source: Source,
-}
-
-/// Something missed, in a window of a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LossKey {
-    pub(crate) at: WindowKey,
-    pub(crate) container: Option<u32>,
-    pub(crate) kind: LossKind,
-    pub(crate) detail: String,
 }
 
 /// How often a call was made and how it ended.

@@ -1,19 +1,22 @@
-//! What one asks of a behaviour. Sums are made here, on demand, from the windows' parts.
+//! What one asks of a behaviour. Sums over containers and runs are made here, on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ctrec_recording::LossKind;
+use ctrec_recording::{LossKind, Origin, Phase};
 
-use super::{Behaviour, CallId, ContainerFacts, Instance, Outcome, RunFacts, Slice, Source, Span, StartKey, WindowKey};
+use super::deeds::{Deeds, add};
+use super::{Behaviour, CallId, ContainerFacts, Instance, Outcome, RunFacts, Source, Span, StartKey};
 
 /// Everything seen of one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallFacts {
     /// How often, by where it came from.
     pub sources: BTreeMap<Source, Outcome>,
-    /// Windows of containers in which it was seen.
-    pub slices: BTreeSet<Slice>,
+    /// Runs in which it was seen.
+    pub runs: BTreeSet<Arc<str>>,
+    /// Windows in which it was seen, each counted for every container that made it there.
+    pub windows: usize,
 }
 
 impl CallFacts {
@@ -22,11 +25,6 @@ impl CallFacts {
         let mut sum = Outcome::default();
         self.sources.values().for_each(|outcome| sum.add(outcome));
         sum
-    }
-
-    /// Runs in which it was seen.
-    pub fn runs(&self) -> BTreeSet<&str> {
-        self.slices.iter().map(|slice| &*slice.instance.run).collect()
     }
 }
 
@@ -49,41 +47,39 @@ impl Behaviour {
     /// Calls with where they came from.
     pub fn calls(&self) -> BTreeMap<CallId, CallFacts> {
         let mut calls: BTreeMap<CallId, CallFacts> = BTreeMap::new();
-        for ((slice, key), outcome) in &self.calls {
-            let facts = calls.entry(key.call).or_default();
-            facts.sources.entry(key.source.clone()).or_default().add(outcome);
-            if !facts.slices.contains(slice) {
-                facts.slices.insert(slice.clone());
+        for (instance, deeds) in self.deeds() {
+            for (call, seen) in &deeds.calls {
+                let facts = calls.entry(*call).or_default();
+                facts.runs.insert(instance.run.clone());
+                facts.windows += seen.windows;
+                for (source, outcome) in &seen.sources {
+                    facts.sources.entry(source.clone()).or_default().add(outcome);
+                }
             }
         }
         calls
     }
 
-    /// Calls of each container of each run, summed over its windows.
-    pub fn calls_by_instance(&self) -> BTreeMap<Instance, BTreeMap<CallId, BTreeMap<Source, Outcome>>> {
-        let mut instances: BTreeMap<Instance, BTreeMap<CallId, BTreeMap<Source, Outcome>>> =
-            self.containers.keys().map(|instance| (instance.clone(), BTreeMap::new())).collect();
-        for ((slice, key), outcome) in &self.calls {
-            let calls = instances.entry(slice.instance.clone()).or_default();
-            calls.entry(key.call).or_default().entry(key.source.clone()).or_default().add(outcome);
-        }
-        instances
+    /// Calls of each container of each run, with where they came from.
+    pub fn calls_by_instance(
+        &self,
+    ) -> impl Iterator<Item = (&Instance, impl Iterator<Item = (CallId, &BTreeMap<Source, Outcome>)>)> {
+        self.deeds().map(|(instance, deeds)| (instance, deeds.calls.iter().map(|(call, seen)| (*call, &seen.sources))))
     }
 
     /// Values of arguments that decide a rule: how often, by container, call, where it came from, index and value.
     pub fn arguments(&self) -> impl Iterator<Item = (&Instance, CallId, &Source, u32, u64, u64)> {
-        self.arguments.iter().map(|((slice, argument), count)| {
-            let key = &argument.key;
-            (&slice.instance, key.call, &key.source, argument.index, argument.value, *count)
+        self.deeds().flat_map(|(instance, deeds)| {
+            let arguments = deeds.arguments.iter();
+            arguments.map(move |(key, count)| (instance, key.call, &key.source, key.index, key.value, *count))
         })
     }
 
     /// Who started which program, and how often.
     pub fn starts(&self) -> BTreeMap<&StartKey, u64> {
         let mut starts: BTreeMap<&StartKey, u64> = BTreeMap::new();
-        for ((_, key), count) in &self.starts {
-            let sum = starts.entry(key).or_default();
-            *sum = sum.saturating_add(*count);
+        for (key, count) in self.deeds().flat_map(|(_, deeds)| &deeds.starts) {
+            add(starts.entry(key).or_default(), *count);
         }
         starts
     }
@@ -91,15 +87,19 @@ impl Behaviour {
     /// What is known to be missing, by kind and place.
     pub fn losses(&self) -> BTreeMap<(LossKind, &str), u64> {
         let mut losses: BTreeMap<(LossKind, &str), u64> = BTreeMap::new();
-        for (key, count) in &self.losses {
-            let sum = losses.entry((key.kind, &key.detail)).or_default();
-            *sum = sum.saturating_add(*count);
+        let of_nobody = self.losses.values().flat_map(|summed| &summed.what);
+        for ((kind, detail), count) in self.deeds().flat_map(|(_, deeds)| &deeds.losses).chain(of_nobody) {
+            add(losses.entry((*kind, detail)).or_default(), *count);
         }
         let cut_off = self.runs.values().filter(|run| run.cut_off).count();
         if cut_off > 0 {
             losses.insert((LossKind::CutOff, ""), cut_off as u64);
         }
         losses
+    }
+
+    fn deeds(&self) -> impl Iterator<Item = (&Instance, &Deeds)> {
+        self.deeds.iter().map(|(instance, summed)| (instance, &summed.what))
     }
 
     /// The containers, by run and number.
@@ -115,7 +115,7 @@ impl Behaviour {
     /// How much was recorded.
     pub fn recorded(&self) -> Recorded {
         let mut recorded = Recorded { runs: self.runs.len(), ..Recorded::default() };
-        for span in self.lived_windows().values() {
+        for (_, span) in self.lived_windows() {
             recorded.windows += 1;
             let length = span.end_ns.saturating_sub(span.start_ns);
             recorded.duration_ns = recorded.duration_ns.saturating_add(u64::try_from(length).unwrap_or(0));
@@ -128,8 +128,8 @@ impl Behaviour {
         recorded
     }
 
-    /// Windows in which a container lived, cut to its life.
-    fn lived_windows(&self) -> BTreeMap<&WindowKey, Span> {
+    /// Starts of the windows in which a container lived, and the windows cut to its life.
+    fn lived_windows(&self) -> impl Iterator<Item = (i64, Span)> {
         let mut lives: BTreeMap<&str, Span> = BTreeMap::new();
         for (instance, facts) in &self.containers {
             let life = Span { start_ns: facts.started_ns, end_ns: facts.ended_ns.unwrap_or(i64::MAX) };
@@ -137,37 +137,34 @@ impl Behaviour {
             hull.start_ns = hull.start_ns.min(life.start_ns);
             hull.end_ns = hull.end_ns.max(life.end_ns);
         }
-        let lived = self.windows.iter().filter_map(|(key, span)| {
-            let life = lives.get(&*key.run)?;
+        let windows = self.windows.iter().flat_map(|(run, spans)| spans.values().map(move |span| (run, span)));
+        windows.filter_map(move |(run, span)| {
+            let life = lives.get(&**run)?;
             let (start_ns, end_ns) = (span.start_ns.max(life.start_ns), span.end_ns.min(life.end_ns));
-            (start_ns <= end_ns).then_some((key, Span { start_ns, end_ns }))
-        });
-        lived.collect()
+            (start_ns <= end_ns).then_some((span.start_ns, Span { start_ns, end_ns }))
+        })
     }
 
     /// Windows in order of time after the one that last showed a new call.
     fn windows_since_new(&self) -> Option<usize> {
         let mut firsts: BTreeMap<CallId, i64> = BTreeMap::new();
-        // A day has half a million rows in ten thousand windows: look each window up once.
-        let mut at: Option<(&Slice, Option<i64>)> = None;
-        for (slice, key) in self.calls.keys() {
-            let start = match at {
-                Some((last, start)) if last == slice => start,
-                _ => self.start_of(slice),
-            };
-            at = Some((slice, start));
-            if let Some(start) = start {
-                let first = firsts.entry(key.call).or_insert(start);
-                *first = (*first).min(start);
+        for (call, seen) in self.deeds().flat_map(|(_, deeds)| &deeds.calls) {
+            if let Some(since_ns) = seen.since_ns {
+                let first = firsts.entry(*call).or_insert(since_ns);
+                *first = (*first).min(since_ns);
             }
         }
         let last_new = firsts.values().max()?;
-        let later = |key: &&WindowKey| self.windows.get(*key).is_some_and(|span| span.start_ns > *last_new);
-        Some(self.lived_windows().into_keys().filter(later).count())
+        Some(self.lived_windows().filter(|(start_ns, _)| start_ns > last_new).count())
     }
 
-    fn start_of(&self, slice: &Slice) -> Option<i64> {
-        let at = WindowKey { run: slice.instance.run.clone(), window: slice.window };
-        self.windows.get(&at).map(|span| span.start_ns)
+    /// Containers and origins of which calls in this phase were recorded.
+    pub fn origins_in(&self, phase: Phase) -> BTreeSet<(&Instance, Origin)> {
+        let calls = self.deeds().flat_map(|(instance, deeds)| deeds.calls.values().map(move |seen| (instance, seen)));
+        let sources = calls.flat_map(|(instance, seen)| seen.sources.keys().map(move |source| (instance, source)));
+        sources
+            .filter(|(_, source)| source.phase == phase)
+            .map(|(instance, source)| (instance, source.origin))
+            .collect()
     }
 }

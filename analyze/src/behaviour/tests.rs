@@ -41,7 +41,9 @@ proptest! {
     fn folding_the_same_segment_twice_counts_it_once(a in recordings(), last in 0..5_u32) {
         let whole = all(&a);
         prop_assert_eq!(whole.clone().merge(whole.clone()), whole.clone());
-        prop_assert_eq!(all(&until(&a, last)).merge(whole.clone()), whole);
+        let both = all(&until(&a, last)).merge(whole.clone());
+        prop_assert!(both.check().is_ok());
+        prop_assert_eq!(both, whole);
     }
 
     #[test]
@@ -60,6 +62,40 @@ proptest! {
 }
 
 #[test]
+fn copies_that_lack_different_windows_are_refused() {
+    let run = Run::new("r").made("read", 3).window(2).made("read", 4).window(3).made("write", 5).recording;
+    let mut late = run.clone();
+    late.windows.retain(|row| row.window > 1);
+    late.calls.retain(|row| row.window > 1);
+    let (early, late, whole) = (all(&until(&run, 2)), all(&late), all(&run));
+    let torn = early.clone().merge(late.clone());
+    assert_eq!(torn, late.clone().merge(early.clone()));
+    assert!(matches!(torn.check(), Err(BehaviourError::Torn { run }) if run == "r"));
+    for one in [&early, &late, &whole] {
+        one.check().unwrap();
+    }
+    let mended = torn.merge(whole.clone());
+    assert_eq!(mended, whole.clone());
+    mended.check().unwrap();
+}
+
+#[test]
+fn memory_grows_with_calls_and_not_with_windows() {
+    let mut run = Run::new("r").made("read", 1).failed("openat", 2, 1);
+    let once = Behaviour::of(&run.recording, 1).unwrap();
+    for window in 2..=100 {
+        run = run.window(window).made("read", 1).failed("openat", 2, 1);
+    }
+    let often = Behaviour::of(&run.recording, 1).unwrap();
+    let sums = |behaviour: &Behaviour| -> usize {
+        behaviour.deeds.values().flat_map(|summed| summed.what.calls.values()).map(|call| call.sources.len()).sum()
+    };
+    assert_eq!((sums(&once), sums(&often)), (2, 2));
+    let read = often.calls().into_values().next().unwrap();
+    assert_eq!((read.windows, read.outcome().total()), (100, 100));
+}
+
+#[test]
 fn outcomes_of_windows_and_inodes_are_summed() {
     let run = Run::new("r").made("read", 3).program("/usr/sbin/nginx").failed("read", 11, 2).window(2).made("read", 4);
     let behaviour = Behaviour::of(&run.recording, 1).unwrap();
@@ -70,7 +106,7 @@ fn outcomes_of_windows_and_inodes_are_summed() {
     assert_eq!((sum.succeeded, sum.failed, sum.errnos.get(&11)), (7, 2, Some(&2)));
     let seen = sum.seen.unwrap();
     assert_eq!((seen.first_ns, seen.last_ns), (START_NS, START_NS + WINDOW_NS + 1_000_000_000));
-    assert_eq!(facts.slices.len(), 2);
+    assert_eq!((facts.windows, facts.runs.len()), (2, 1));
 }
 
 #[test]

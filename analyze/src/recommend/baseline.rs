@@ -62,8 +62,7 @@ pub fn needed_to_start(behaviour: &Behaviour, policy: &Policy, runtime: &str) ->
 
 /// Containers and origins whose runtime was recorded with the filter in force: that is what the phase means.
 pub(super) fn recorded(behaviour: &Behaviour) -> BTreeSet<(&Instance, Origin)> {
-    let runtime = behaviour.calls.keys().filter(|(_, key)| key.source.phase == Phase::Runtime);
-    runtime.map(|(slice, key)| (&slice.instance, key.source.origin)).collect()
+    behaviour.origins_in(Phase::Runtime)
 }
 
 /// Origins that the profile lets a runtime start.

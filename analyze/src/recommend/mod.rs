@@ -120,15 +120,14 @@ fn wanted(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -> BTreeMap
     for (instance, seen) in behaviour.calls_by_instance() {
         for (call, sources) in seen {
             let mut sum = Outcome::default();
-            for (source, outcome) in sources.into_iter().filter(|(source, _)| policy.wants(source.origin, source.phase))
-            {
-                sum.add(&outcome);
-                calls.entry(call).or_default().sources.entry(source).or_default().add(&outcome);
+            for (source, outcome) in sources.iter().filter(|(source, _)| policy.wants(source.origin, source.phase)) {
+                sum.add(outcome);
+                calls.entry(call).or_default().sources.entry(source.clone()).or_default().add(outcome);
             }
             if let Some(wanted) = calls.get_mut(&call)
                 && sum != Outcome::default()
             {
-                wanted.fate = wanted.fate.max(filters.fate(&instance, call, &sum));
+                wanted.fate = wanted.fate.max(filters.fate(instance, call, &sum));
             }
         }
     }

@@ -291,8 +291,8 @@ fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation,
             Verdict::Refused(_) => "refused",
         }),
         profile: in_profile(call, facts, recommendation),
-        runs: facts.runs().len(),
-        windows: facts.slices.len(),
+        runs: facts.runs.len(),
+        windows: facts.windows,
         sources: sources.collect(),
     }
 }

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
@@ -81,10 +81,10 @@ pub struct Listed {
     pub image: Option<String>,
 }
 
-/// Containers that are to be judged as one: index of the recording, and number of the container within it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Containers that are to be judged as one: numbers of containers, by index of the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Selection {
-    chosen: BTreeSet<(usize, u32)>,
+    chosen: BTreeMap<usize, BTreeSet<u32>>,
 }
 
 impl FromStr for Pattern {
@@ -140,9 +140,9 @@ impl Pattern {
         }
     }
 
-    /// The containers that it means, to be judged as one.
-    pub fn select(&self, recordings: &[Recording]) -> Result<Selection, SelectError> {
-        let containers: Vec<&Container> = recordings.iter().flat_map(|recording| &recording.containers).collect();
+    /// The containers that it means, to be judged as one, of the containers of each run.
+    pub fn select(&self, runs: &[Vec<Container>]) -> Result<Selection, SelectError> {
+        let containers: Vec<&Container> = runs.iter().flatten().collect();
         if containers.is_empty() {
             return Err(SelectError::NothingRecorded);
         }
@@ -155,35 +155,45 @@ impl Pattern {
             let matching = matching.iter().map(|container| Listed::of(container)).collect();
             return Err(SelectError::DifferentImages { pattern: self.to_string(), matching });
         }
-        Ok(Selection::of(recordings, |container| matching.iter().any(|chosen| std::ptr::eq(*chosen, container))))
+        Ok(Selection::of(runs, |container| matching.iter().any(|chosen| std::ptr::eq(*chosen, container))))
     }
 }
 
 impl Selection {
-    /// Every container of the recordings, those that may be judged as one together: by image, else by name.
-    pub fn every(recordings: &[Recording]) -> Vec<Self> {
-        let containers = || recordings.iter().flat_map(|recording| &recording.containers);
-        let identities: BTreeSet<Identity<'_>> = containers().map(Identity::of).collect();
-        identities.iter().map(|id| Self::of(recordings, |container| Identity::of(container) == *id)).collect()
-    }
-
-    /// What the chosen containers did, folded.
-    pub fn behaviour(&self, recordings: &[Recording]) -> Result<Behaviour, BehaviourError> {
-        let mut behaviour = Behaviour::default();
-        for (index, recording) in recordings.iter().enumerate() {
-            let here: BTreeSet<u32> =
-                self.chosen.iter().filter(|(at, _)| *at == index).map(|(_, container)| *container).collect();
-            if !here.is_empty() {
-                behaviour = behaviour.merge(Behaviour::of_all(recording, &here)?);
+    /// Every container of the runs, those that may be judged as one together: by image, else by name.
+    pub fn every(runs: &[Vec<Container>]) -> Vec<Self> {
+        let mut all: BTreeMap<Identity<'_>, Self> = BTreeMap::new();
+        for (run, containers) in runs.iter().enumerate() {
+            for container in containers {
+                all.entry(Identity::of(container)).or_default().add(run, container);
             }
         }
-        Ok(behaviour)
+        all.into_values().collect()
     }
 
-    fn of(recordings: &[Recording], chosen: impl Fn(&Container) -> bool) -> Self {
-        let numbered = recordings.iter().enumerate();
-        let all = numbered.flat_map(|(index, recording)| recording.containers.iter().map(move |c| (index, c)));
-        Self { chosen: all.filter(|(_, c)| chosen(c)).map(|(index, c)| (index, c.container)).collect() }
+    /// Whether any of its containers is in the run with this index.
+    pub fn is_in(&self, run: usize) -> bool {
+        self.chosen.contains_key(&run)
+    }
+
+    /// What its containers did in one run: the run with this index, whose recording this is.
+    pub fn behaviour(&self, run: usize, recording: &Recording) -> Result<Behaviour, BehaviourError> {
+        match self.chosen.get(&run) {
+            Some(containers) => Behaviour::of_all(recording, containers),
+            None => Ok(Behaviour::default()),
+        }
+    }
+
+    fn of(runs: &[Vec<Container>], chosen: impl Fn(&Container) -> bool) -> Self {
+        let mut selection = Self::default();
+        for (run, containers) in runs.iter().enumerate() {
+            containers.iter().filter(|container| chosen(container)).for_each(|it| selection.add(run, it));
+        }
+        selection
+    }
+
+    fn add(&mut self, run: usize, container: &Container) {
+        self.chosen.entry(run).or_default().insert(container.container);
     }
 }
 

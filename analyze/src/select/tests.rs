@@ -1,6 +1,7 @@
-use ctrec_recording::Recording;
+use ctrec_recording::{Container, Recording};
 
 use super::{Pattern, SelectError, Selection, short_id};
+use crate::behaviour::Behaviour;
 use crate::testing::Run;
 
 /// Run `a` has web of nginx:1.25 and db of postgres, run `b` another web, and a container of plain runc.
@@ -27,10 +28,25 @@ fn recordings() -> Vec<Recording> {
     vec![a.recording, b.recording]
 }
 
+fn containers(recordings: &[Recording]) -> Vec<Vec<Container>> {
+    recordings.iter().map(|recording| recording.containers.clone()).collect()
+}
+
+/// What a pattern means in recordings, and what that did.
+fn select(pattern: &str, recordings: &[Recording]) -> Result<Behaviour, SelectError> {
+    fold(&pattern.parse::<Pattern>()?.select(&containers(recordings))?, recordings)
+}
+
+fn fold(selection: &Selection, recordings: &[Recording]) -> Result<Behaviour, SelectError> {
+    let mut behaviour = Behaviour::default();
+    for (run, recording) in recordings.iter().enumerate() {
+        behaviour = behaviour.merge(selection.behaviour(run, recording)?);
+    }
+    Ok(behaviour)
+}
+
 fn names(pattern: &str) -> Result<Vec<String>, SelectError> {
-    let recordings = recordings();
-    let selection = pattern.parse::<Pattern>()?.select(&recordings)?;
-    let behaviour = selection.behaviour(&recordings)?;
+    let behaviour = select(pattern, &recordings())?;
     Ok(behaviour.containers().values().map(|facts| facts.name.clone()).collect())
 }
 
@@ -71,15 +87,13 @@ fn an_equal_name_wins_over_an_id_and_a_glob() {
     let run = Run::new("r").container(2, "abcd").program("/x").that(|c| c.image = Some("other".to_owned()));
     let mut recordings = recordings();
     recordings.push(run.recording);
-    let selection = "abcd".parse::<Pattern>().unwrap().select(&recordings).unwrap();
-    let behaviour = selection.behaviour(&recordings).unwrap();
+    let behaviour = select("abcd", &recordings).unwrap();
     assert_eq!(behaviour.containers().values().map(|facts| facts.name.as_str()).collect::<Vec<_>>(), ["abcd"]);
 }
 
 #[test]
 fn replicas_are_folded_and_different_images_refused() {
-    let recordings = recordings();
-    let folded = "image=nginx".parse::<Pattern>().unwrap().select(&recordings).unwrap().behaviour(&recordings).unwrap();
+    let folded = select("image=nginx", &recordings()).unwrap();
     let calls: Vec<String> = folded.calls().keys().map(|call| call.label()).collect();
     assert_eq!((calls, folded.runs().len()), (vec!["read".to_owned(), "close".to_owned()], 2));
     let error = names("*").unwrap_err();
@@ -96,18 +110,18 @@ fn without_images_one_name_or_one_entrypoint_will_do() {
         })
     };
     let alike = [plain("a1", r#"["x"]"#).recording, plain("a2", r#"["x"]"#).recording];
-    assert!("a*".parse::<Pattern>().unwrap().select(&alike).is_ok());
+    assert!(select("a*", &alike).is_ok());
     let different = [plain("a1", r#"["x"]"#).recording, plain("a2", r#"["y"]"#).recording];
-    assert!("a*".parse::<Pattern>().unwrap().select(&different).is_err());
+    assert!(select("a*", &different).is_err());
 }
 
 #[test]
 fn every_identity_is_reported_once() {
     let recordings = recordings();
-    let every = Selection::every(&recordings);
+    let every = Selection::every(&containers(&recordings));
     let mut names: Vec<Vec<String>> = Vec::new();
     for selection in &every {
-        let behaviour = selection.behaviour(&recordings).unwrap();
+        let behaviour = fold(selection, &recordings).unwrap();
         names.push(behaviour.containers().values().map(|facts| facts.name.clone()).collect());
     }
     assert_eq!(names, [vec!["db"], vec!["web", "web-2"], vec!["plain"]]);
@@ -117,10 +131,10 @@ fn every_identity_is_reported_once() {
 fn errors_show_no_control_characters() {
     let mut recordings = recordings();
     recordings[0].containers[0].name = "\u{1b}[2J".to_owned();
-    let error = "\u{1b}x".parse::<Pattern>().unwrap().select(&recordings).unwrap_err().to_string();
+    let error = select("\u{1b}x", &recordings).unwrap_err().to_string();
     assert!(error.chars().all(|character| character == '\n' || !character.is_control()), "{error:?}");
     assert!("".parse::<Pattern>().is_err() && "image=".parse::<Pattern>().is_err());
-    assert!(matches!("x".parse::<Pattern>().unwrap().select(&[]), Err(SelectError::NothingRecorded)));
+    assert!(matches!(select("x", &[]), Err(SelectError::NothingRecorded)));
 }
 
 #[test]
