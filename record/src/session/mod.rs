@@ -1,0 +1,155 @@
+//! One recording, from its first hook to its last window.
+//!
+//! Lives here: what a session holds, and the loop that waits. Does not: what happens at each turn, which has a file each.
+
+mod header;
+mod options;
+mod stop;
+mod target;
+mod window;
+
+use std::path::Path;
+use std::time::Instant;
+
+use ctrec_recording::{End, Header, RunWriter, StoreError};
+use nix::sys::signal::Signal;
+
+pub use options::{Options, Outcome, Progress, Target};
+
+use crate::cgroups::{Hierarchies, OwnCgroup};
+use crate::clock::Clock;
+use crate::command::Command;
+use crate::containers::{Containers, Matcher};
+use crate::counters::Counters;
+use crate::engine::Host;
+use crate::error::RecordError;
+use crate::kernel::{self, Events, Kernel, Storage};
+use crate::waiting::{Signals, wait};
+use stop::Stop;
+
+/// Records until it is over. `observe` is called once it runs, once a window, and at the end.
+pub fn record(options: &Options, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RecordError> {
+    kernel::check()?;
+    let hierarchies = Hierarchies::read(Path::new("/proc"))
+        .map_err(|source| RecordError::Host { path: "/proc/self/mountinfo".into(), source })?;
+    let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;
+    let mut header = header::header(options, layout)?;
+    let mut storage = Storage::new();
+    let kernel = Kernel::load(&mut storage, matches!(options.target, Target::Containers { .. }))?;
+    header.hooks = kernel.hooks();
+    let writer = RunWriter::create(&options.store, &header, options.format)?;
+    let mut session = Session::new(options, header, writer, kernel)?;
+    let result = session.run(&hierarchies, observe);
+    match result {
+        Ok(end) => session.finish(end, observe),
+        Err(error @ RecordError::Command { .. }) => {
+            session.abandon();
+            Err(error)
+        }
+        Err(error) => {
+            // What was recorded so far is worth keeping; the first error is the one to tell.
+            let end = End::Failure { message: error.to_string() };
+            drop(session.finish(end, &mut |_| ()));
+            Err(error)
+        }
+    }
+}
+
+struct Session<'storage> {
+    options: &'storage Options,
+    header: Header,
+    writer: RunWriter,
+    clock: Clock,
+    counters: Counters,
+    containers: Containers,
+    signals: Signals,
+    cgroup: Option<OwnCgroup>,
+    command: Option<Command>,
+    command_code: Option<i32>,
+    windows: u32,
+    window_start_ns: i64,
+    losses: u64,
+    /// Why the windows since the last sealed one could not be written.
+    unwritten: Option<StoreError>,
+    events: Events,
+    kernel: Kernel<'storage>,
+}
+
+impl<'storage> Session<'storage> {
+    fn new(
+        options: &'storage Options,
+        header: Header,
+        writer: RunWriter,
+        kernel: Kernel<'storage>,
+    ) -> Result<Self, RecordError> {
+        let matches: Matcher = match &options.target {
+            Target::Containers { matches, .. } => matches.clone(),
+            Target::Command(_) => std::rc::Rc::new(|_| true),
+        };
+        let clock = Clock::start(|| kernel.clocks())?;
+        Ok(Self {
+            options,
+            header,
+            writer,
+            clock,
+            counters: Counters::default(),
+            containers: Containers::new(Host::default(), matches),
+            signals: Signals::register().map_err(|source| RecordError::System { what: "wait for signals", source })?,
+            cgroup: None,
+            command: None,
+            command_code: None,
+            windows: 0,
+            window_start_ns: clock.now_ns()?,
+            losses: 0,
+            unwritten: None,
+            events: kernel.events()?,
+            kernel,
+        })
+    }
+
+    fn run(&mut self, hierarchies: &Hierarchies, observe: &mut dyn FnMut(&Progress)) -> Result<End, RecordError> {
+        match &self.options.target {
+            Target::Containers { .. } => {
+                self.kernel.attach()?;
+                self.add_running(hierarchies)?;
+            }
+            Target::Command(words) => self.start_command(words, hierarchies)?,
+        }
+        observe(&self.progress());
+        let started = Instant::now();
+        let deadline = self.options.duration.map(|duration| started + duration);
+        let mut next_window = started + self.options.window;
+        let mut stop: Option<Stop> = None;
+        loop {
+            let until =
+                [Some(next_window), deadline.filter(|_| stop.is_none()), stop.as_ref().map(|stop| stop.kill_at)];
+            let descriptor = self.command.as_ref().map(Command::descriptor);
+            wait(&self.events, &self.signals, descriptor, until.into_iter().flatten().min())?;
+            self.handle_events()?;
+            if let Some(end) = self.command_end()? {
+                return Ok(stop.map_or(end, |stop| stop.end));
+            }
+            if let Some(end) = self.reason_to_stop(deadline) {
+                match self.ask_to_end(&end) {
+                    None => return Ok(end),
+                    Some(kill_at) if stop.is_none() => stop = Some(Stop { end, kill_at }),
+                    Some(_) => {}
+                }
+            }
+            if stop.as_ref().is_some_and(|stop| Instant::now() >= stop.kill_at)
+                && let Some(command) = &self.command
+            {
+                command.signal(Signal::SIGKILL);
+            }
+            if Instant::now() >= next_window {
+                if self.windows == 0 && self.command.is_none() {
+                    // One that was being set up while we attached had no record of its engine then.
+                    self.add_running(hierarchies)?;
+                }
+                self.seal()?;
+                next_window = Instant::now() + self.options.window;
+                observe(&self.progress());
+            }
+        }
+    }
+}

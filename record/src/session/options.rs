@@ -1,0 +1,89 @@
+//! What a caller asks for, and what it gets back.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ctrec_recording::{Container, End, Format};
+
+use crate::containers::Matcher;
+
+/// What to record.
+pub struct Options {
+    /// Store to append a run to.
+    pub store: PathBuf,
+    /// How its tables are written.
+    pub format: Format,
+    /// Length of a window.
+    pub window: Duration,
+    /// How long; `None`: until a signal or the command's end.
+    pub duration: Option<Duration>,
+    /// What to record.
+    pub target: Target,
+    /// Version that goes into the header.
+    pub ctrec_version: String,
+    /// User and group that the store is left to.
+    pub owner: Option<(u32, u32)>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Options").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Whom to record.
+pub enum Target {
+    /// Containers of this host, those that run and those to come.
+    Containers {
+        /// What the user wrote.
+        patterns: Vec<String>,
+        /// Whether a container is meant.
+        matches: Matcher,
+    },
+    /// A command, started now.
+    Command(Vec<OsString>),
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Containers { patterns, .. } => out.debug_tuple("Containers").field(patterns).finish(),
+            Self::Command(command) => out.debug_tuple("Command").field(command).finish(),
+        }
+    }
+}
+
+/// How far a recording has come; given once a window and at its end.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// Windows sealed.
+    pub windows: u32,
+    /// Containers recorded.
+    pub containers: usize,
+    /// Distinct calls of distinct programs.
+    pub calls: usize,
+    /// Losses so far.
+    pub losses: u64,
+    /// Why the last window could not be written, if it could not. Its counts are kept for the next one.
+    pub unwritten: Option<String>,
+}
+
+/// What became of a recording.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The run's id.
+    pub run: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// Why it ended.
+    pub end: End,
+    /// Containers recorded.
+    pub containers: Vec<Container>,
+    /// How far it came.
+    pub progress: Progress,
+    /// Exit code of the command of [`Target::Command`]: 128 + n for signal n.
+    pub command_code: Option<i32>,
+    /// Processes of the command that still run.
+    pub left_running: Vec<u32>,
+}
