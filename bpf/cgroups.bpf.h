@@ -37,7 +37,7 @@ int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 {
 	struct ctrec_cgroup_key key = key_of(cgroup);
 	__u32 id = inherited_container(cgroup);
-	struct ctrec_event *event;
+	struct ctrec_place *place;
 	bool inherited = id;
 
 	if (!id && config.discover)
@@ -50,13 +50,10 @@ int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 	}
 	if (inherited)
 		return 0;
-	event = new_event(CTREC_EVENT_CGROUP, id);
-	if (event) {
-		long length = bpf_probe_read_kernel_str(event->path, sizeof(event->path), path);
-
-		event->path_bytes = length > 0 ? length - 1 : 0;
-		event->cgroup = key;
-		bpf_ringbuf_submit(event, 0);
+	place = new_event(CTREC_EVENT_CGROUP, id, sizeof(*place));
+	if (place) {
+		name_place(place, cgroup, path);
+		bpf_ringbuf_submit(place, 0);
 	}
 	return 0;
 }

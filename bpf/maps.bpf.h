@@ -44,6 +44,8 @@ struct ctrec_wire_types {
 	enum ctrec_loss loss;
 	enum ctrec_event_kind kind;
 	struct ctrec_event event;
+	struct ctrec_place place;
+	struct ctrec_arrival arrival;
 	struct ctrec_cells cells;
 	struct ctrec_path path;
 	struct ctrec_unfinished unfinished;
@@ -171,10 +173,13 @@ struct {
 	__type(value, __u64);
 } losses SEC(".maps");
 
-/* 1 MiB holds about 900 events; an event that does not fit is a loss of an event, never of a count. */
+/*
+ * 4 MiB hold about 1,000 containers that start while user space sleeps, fewer where each has a cgroup in a dozen v1
+ * hierarchies. What does not fit is a loss of an event, never of a count.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 4 << 20);
 } events SEC(".maps");
 
 #endif

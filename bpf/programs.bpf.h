@@ -5,17 +5,16 @@
 
 #define NAME_BYTES 256 /* NAME_MAX and the terminating 0 */
 
-
 /*
- * Writes the path of the task's executable up to the task's root, last component first. No helper does this in a
- * tracepoint: bpf_d_path is for a short list of fentry hooks.
+ * Writes a path up to the task's root into the scratch area, last component first. No helper does this in a tracepoint:
+ * bpf_d_path is for a short list of fentry hooks.
  */
-__noinline int read_path(__u64 file_address, __u64 fs_address)
+__noinline int read_path(__u64 path_address, __u64 fs_address)
 {
-	struct file *file = (void *)file_address;
+	struct path *from = (void *)path_address;
 	struct fs_struct *fs = (void *)fs_address;
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry), *root = BPF_CORE_READ(fs, root.dentry);
-	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt), *root_mnt = BPF_CORE_READ(fs, root.mnt);
+	struct dentry *dentry = BPF_CORE_READ(from, dentry), *root = BPF_CORE_READ(fs, root.dentry);
+	struct vfsmount *mnt = BPF_CORE_READ(from, mnt), *root_mnt = BPF_CORE_READ(fs, root.mnt);
 	__u32 offset = 0, zero = 0;
 	struct ctrec_path *path = bpf_map_lookup_elem(&path_scratch, &zero);
 
@@ -85,20 +84,22 @@ static __always_inline bool starts_with(const __u8 *text, const char *word, int 
 #define IS(text, word) starts_with(text, word, sizeof(word))
 
 /*
- * Runtimes execute themselves again, from a sealed copy in a memfd (runc since 1.0-rc7, crun) or from a tiny helper
- * (runc-dmz in 1.2), before they execute what the container is for.
+ * What a runtime executes in its own root before it enters the container's: itself again, and the helpers that write a
+ * user namespace's id maps for one without privileges.
  */
 static __always_inline bool is_runtime_name(const __u8 *name)
 {
-	return STARTS_WITH(name, "memfd:") || IS(name, "runc") || IS(name, "crun") || IS(name, "youki") ||
-	       IS(name, "runc-dmz");
+	return IS(name, "runc") || IS(name, "crun") || IS(name, "youki") || IS(name, "newuidmap") ||
+	       IS(name, "newgidmap");
 }
 
 struct executable {
 	__u64 inode;
 	__u32 device;
 	__u32 program; /* 0: could not be kept */
-	bool runtime;
+	__u8 name[CTREC_COMM];
+	bool runtime; /* by its name */
+	bool memfd; /* a file without a folder: a sealed copy of a runtime, or the tiny helper of runc 1.2 */
 };
 
 static __always_inline struct file *executable_of(struct task_struct *task)
@@ -110,9 +111,9 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 {
 	struct ctrec_program_key key = { .container = container };
 	struct ctrec_path *path;
+	struct dentry *dentry;
 	struct file *file;
 	__u32 zero = 0, *known, program;
-	__u8 name[16] = {};
 
 	if (!out)
 		return 0;
@@ -123,8 +124,10 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 	key.device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
 	out->inode = key.inode;
 	out->device = key.device;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	out->runtime = is_runtime_name(name);
+	dentry = BPF_CORE_READ(file, f_path.dentry);
+	bpf_probe_read_kernel_str(out->name, sizeof(out->name), BPF_CORE_READ(dentry, d_name.name));
+	out->runtime = is_runtime_name(out->name);
+	out->memfd = dentry == BPF_CORE_READ(dentry, d_parent) && STARTS_WITH(out->name, "memfd:");
 	known = bpf_map_lookup_elem(&programs, &key);
 	if (known) {
 		out->program = *known;
@@ -136,7 +139,7 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 		path->inode = key.inode;
 		path->device = key.device;
 		path->container = container;
-		read_path((__u64)file, (__u64)BPF_CORE_READ(task, fs));
+		read_path((__u64)&file->f_path, (__u64)BPF_CORE_READ(task, fs));
 		if (bpf_map_update_elem(&paths, &program, path, BPF_NOEXIST))
 			lose(CTREC_LOSS_PROGRAMS_FULL, container);
 	}

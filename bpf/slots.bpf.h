@@ -6,21 +6,19 @@
 /* In the cache: recorded, but by the slow path. No slot has this index, so the hot path needs no test for it. */
 #define SLOW 0xffffffffu
 
-/* An event with everything but its own kind's fields; NULL when the ring is full, which is counted. */
-static __always_inline struct ctrec_event *new_event(__u32 kind, __u32 container)
+/* Room for an event of a constant size, with nothing but its head filled in; NULL when the ring is full: counted. */
+static __always_inline void *new_event(__u32 kind, __u32 container, __u64 bytes)
 {
-	struct ctrec_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct ctrec_event *event = bpf_ringbuf_reserve(&events, bytes, 0);
 
 	if (!event) {
 		lose(CTREC_LOSS_RING_FULL, container);
 		return 0;
 	}
-	__builtin_memset(event, 0, __builtin_offsetof(struct ctrec_event, path));
-	event->path[0] = 0;
+	__builtin_memset(event, 0, sizeof(*event));
 	event->time_ns = bpf_ktime_get_ns();
 	event->kind = kind;
 	event->container = container;
-	event->pid = bpf_get_current_pid_tgid() >> 32;
 	return event;
 }
 
@@ -47,7 +45,7 @@ __noinline __u32 find_slot(__u32 container, __u32 program, __u8 origin, __u8 pha
 		known = bpf_map_lookup_elem(&slots, &key);
 		return known ? *known : 0;
 	}
-	event = new_event(CTREC_EVENT_SLOT, container);
+	event = new_event(CTREC_EVENT_SLOT, container, sizeof(*event));
 	if (event) {
 		event->slot = slot;
 		event->key = key;

@@ -77,7 +77,7 @@ static __always_inline void left(__u32 container_id)
 	if (!container || __sync_fetch_and_add(&container->tasks, -1) != 1)
 		return;
 	container->ended_ns = bpf_ktime_get_ns();
-	event = new_event(CTREC_EVENT_EMPTY, container_id);
+	event = new_event(CTREC_EVENT_EMPTY, container_id, sizeof(*event));
 	if (event)
 		bpf_ringbuf_submit(event, 0);
 }
@@ -97,20 +97,91 @@ static __always_inline void unfollow(struct task_struct *task)
 	}
 }
 
+static __always_inline __u64 root_of(struct task_struct *task)
+{
+	return (__u64)BPF_CORE_READ(task, fs, root.dentry);
+}
+
+static __always_inline __u32 mounts_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+}
+
+static __always_inline void name_place(struct ctrec_place *place, struct cgroup *cgroup, const char *path)
+{
+	long length = path ? bpf_probe_read_kernel_str(place->path, sizeof(place->path), path) : 0;
+
+	place->cgroup = key_of(cgroup);
+	place->pad = 0;
+	place->path_bytes = length > 0 ? length - 1 : 0;
+}
+
+/*
+ * What the current process was asked to do, and where. It is the runtime, about to wait for the task that it moved: its
+ * arguments are in memory, since it has read them.
+ */
+static __noinline int describe_runtime(struct ctrec_arrival *arrival)
+{
+	struct task_struct *runtime = bpf_get_current_task_btf();
+	struct fs_struct *fs = BPF_CORE_READ(runtime, fs);
+	__u32 zero = 0;
+	struct ctrec_path *path = bpf_map_lookup_elem(&path_scratch, &zero);
+	__u64 start = BPF_CORE_READ(runtime, mm, arg_start), bytes = BPF_CORE_READ(runtime, mm, arg_end) - start;
+
+	if (!arrival || !path || !start)
+		return 0;
+	arrival->arguments_bytes = bytes;
+	barrier_var(bytes); /* else the compiler bounds a copy, and the verifier does not see it */
+	if (bytes > CTREC_ARGUMENTS)
+		bytes = CTREC_ARGUMENTS;
+	if (bpf_probe_read_user(arrival->arguments, bytes, (void *)start))
+		arrival->arguments_bytes = 0; /* user space will ask /proc */
+	read_path((__u64)&fs->pwd, (__u64)fs);
+	arrival->folder_bytes = path->length_bytes;
+	arrival->folder_truncated = path->truncated;
+	bpf_probe_read_kernel(arrival->folder, sizeof(arrival->folder), path->components);
+	return 0;
+}
+
+static __noinline int announce(struct task_struct *task, __u32 id, struct cgroup *cgroup, const char *path,
+			       struct executable *executable)
+{
+	struct ctrec_arrival *arrival = new_event(CTREC_EVENT_JOINED, id, sizeof(*arrival));
+
+	if (!arrival)
+		return 0;
+	name_place(&arrival->place, cgroup, path);
+	arrival->pid = BPF_CORE_READ(task, tgid);
+	arrival->parent_pid = BPF_CORE_READ(task, real_parent, tgid);
+	arrival->threads = BPF_CORE_READ(task, signal, nr_threads);
+	arrival->arguments_bytes = 0;
+	arrival->folder_bytes = 0;
+	arrival->folder_truncated = 0;
+	__builtin_memcpy(arrival->program, executable->name, sizeof(arrival->program));
+	describe_runtime(arrival);
+	bpf_ringbuf_submit(arrival, 0);
+	return 0;
+}
+
 /* A thread enters a container from outside: as its first process, or as an exec. */
 static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cgroup, const char *path)
 {
 	struct ctrec_container *container = bpf_map_lookup_elem(&containers, &id);
-	struct ctrec_task state = { .container = id, .exec_number = -1, .phase = CTREC_PHASE_SETUP };
+	struct ctrec_task state = {
+		.container = id,
+		.exec_number = -1,
+		.origin = CTREC_ORIGIN_EXEC,
+		.phase = CTREC_PHASE_SETUP,
+		.runtime_mounts = mounts_of(task),
+		.runtime_root = root_of(task),
+	};
 	struct executable executable = {};
 	__u32 tid = BPF_CORE_READ(task, pid);
-	struct ctrec_event *event;
 
 	if (!container)
 		return lose(CTREC_LOSS_CONTAINERS_FULL, id);
 	find_program(task, id, &executable);
 	state.program = executable.program;
-	state.origin = CTREC_ORIGIN_EXEC;
 	if (!__sync_val_compare_and_swap(&container->init_tid, 0, tid)) {
 		state.origin = CTREC_ORIGIN_INIT;
 		container->started_ns = bpf_ktime_get_ns();
@@ -119,24 +190,7 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 	}
 	state.slot = native_slot(&state);
 	follow(task, &state);
-
-	event = new_event(CTREC_EVENT_JOINED, id);
-	if (!event)
-		return 0;
-	event->pid = BPF_CORE_READ(task, tgid);
-	event->parent_pid = BPF_CORE_READ(task, real_parent, tgid);
-	event->threads = BPF_CORE_READ(task, signal, nr_threads);
-	event->key.origin = state.origin;
-	BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
-	if (cgroup)
-		event->cgroup = key_of(cgroup);
-	if (path) {
-		long length = bpf_probe_read_kernel_str(event->path, sizeof(event->path), path);
-
-		event->path_bytes = length > 0 ? length - 1 : 0;
-	}
-	bpf_ringbuf_submit(event, 0);
-	return 0;
+	return announce(task, id, cgroup, path, &executable);
 }
 
 static __always_inline bool is_namespace_init(struct task_struct *task)
@@ -288,6 +342,27 @@ static __always_inline __s32 guess_exec(struct linux_binprm *bprm)
 	return NR_EXECVE;
 }
 
+/*
+ * Whether an execution begins the workload. A runtime enters the container's root directory before it executes what the
+ * container is for; what it executes in its own root before that (itself again, hooks) is set-up, whatever the name.
+ */
+static __always_inline bool starts_workload(struct task_struct *task, struct ctrec_task *state,
+					    struct executable *executable, struct ctrec_container *container)
+{
+	bool is_runtime;
+
+	if (!config.discover)
+		return true; /* a command of ours, which no runtime sets up */
+	if (state->runtime_root && root_of(task) != state->runtime_root)
+		return !executable->memfd;
+	if (state->runtime_root && mounts_of(task) != state->runtime_mounts)
+		return false; /* a createContainer hook: in the container's mounts, before its root is changed */
+	/* Its beginning was not seen, or it keeps the host's root: all there is to go by is what a runtime looks like. */
+	is_runtime = container && container->runtime_inode == executable->inode &&
+		     container->runtime_device == executable->device;
+	return !is_runtime && !executable->runtime && !executable->memfd;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
@@ -311,9 +386,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	state.program = executable.program;
 	state.exec_number = -1;
 	container = bpf_map_lookup_elem(&containers, &state.container);
-	if (state.phase != CTREC_PHASE_WORKLOAD && !executable.runtime &&
-	    !(container && container->runtime_inode == executable.inode &&
-	      container->runtime_device == executable.device))
+	if (state.phase != CTREC_PHASE_WORKLOAD && starts_workload(task, &state, &executable, container))
 		state.phase = CTREC_PHASE_WORKLOAD;
 	state.slot = native_slot(&state);
 	count_start(&state, parent);

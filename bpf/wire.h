@@ -21,6 +21,8 @@ enum ctrec_limits {
 	CTREC_CPUS = 8192,
 	/* Bytes of a path that are kept; longer ones are marked as truncated. */
 	CTREC_PATH = 1024,
+	/* Bytes of a command line that are kept: a runtime's has a few hundred. */
+	CTREC_ARGUMENTS = 2048,
 	CTREC_COMM = 16,
 	/* Path components that are walked. */
 	CTREC_DEPTH = 48,
@@ -125,9 +127,11 @@ struct ctrec_task {
 	__u8 origin;
 	__u8 phase;
 	__u8 exec_abi;
-	__u8 pad[5];
+	__u8 pad;
+	__u32 runtime_mounts; /* mount namespace that it came from, when it entered the container */
+	__u64 runtime_root; /* address of the root directory's dentry that it came from, only compared; 0: not seen */
 };
-_Static_assert(sizeof(struct ctrec_task) == 24, "task");
+_Static_assert(sizeof(struct ctrec_task) == 32, "task");
 
 /* A cgroup in one hierarchy: id is that of its kernfs node, equal to the inode of its folder. */
 struct ctrec_cgroup_key {
@@ -178,22 +182,46 @@ enum ctrec_event_kind {
 	CTREC_EVENT_EMPTY, /* the last task of a container ended */
 };
 
-/* Everything that goes through the ring buffer. Losing one delays or coarsens, it never loses a count. */
+/*
+ * Everything that goes through the ring buffer. Losing one delays or coarsens, it never loses a count. This is all there
+ * is of SLOT and EMPTY; CGROUP is a ctrec_place, JOINED a ctrec_arrival.
+ */
 struct ctrec_event {
 	__u64 time_ns;
 	__u32 kind;
 	__u32 container;
-	__u32 pid; /* process that did it, in the host's pid namespace */
-	__u32 parent_pid;
 	__u32 slot;
-	__u32 threads; /* of the process that joined */
-	struct ctrec_cgroup_key cgroup;
 	struct ctrec_slot_key key;
-	__u32 path_bytes; /* of `path`, without the terminating 0 */
-	__u8 comm[CTREC_COMM];
-	__u8 path[CTREC_PATH]; /* of the cgroup */
 };
-_Static_assert(sizeof(struct ctrec_event) == 80 + CTREC_PATH, "event");
+_Static_assert(sizeof(struct ctrec_event) == 32, "event");
+
+/* A cgroup, by name. */
+struct ctrec_place {
+	struct ctrec_event event;
+	struct ctrec_cgroup_key cgroup;
+	__u32 pad;
+	__u32 path_bytes; /* without the terminating 0 */
+	__u8 path[CTREC_PATH]; /* inside its hierarchy */
+};
+_Static_assert(sizeof(struct ctrec_place) == 56 + CTREC_PATH, "place");
+
+/*
+ * A task that entered a container, and the task that put it there: the runtime, or systemd where that manages cgroups.
+ * What the runtime was asked to do is read here, for it may be gone when user space comes to look.
+ */
+struct ctrec_arrival {
+	struct ctrec_place place;
+	__u32 pid; /* process that entered, in the host's pid namespace */
+	__u32 parent_pid;
+	__u32 threads; /* of the process that entered */
+	__u32 arguments_bytes; /* all there are; more than fit: what does not fit is not here */
+	__u32 folder_bytes;
+	__u32 folder_truncated;
+	__u8 program[CTREC_COMM]; /* file name of what the task that entered runs */
+	__u8 arguments[CTREC_ARGUMENTS]; /* of the process that put it there: "runc\0create\0..." */
+	__u8 folder[CTREC_PATH]; /* its working directory, last component first, as in ctrec_path */
+};
+_Static_assert(sizeof(struct ctrec_arrival) == 96 + 2 * CTREC_PATH + CTREC_ARGUMENTS, "arrival");
 
 /* A call that a task was blocked in when the recording ended. */
 struct ctrec_unfinished {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use ctrec_recording::{Container, Program};
 
 use crate::clock::Clock;
-use crate::engine::{self, Host, Newcomer, Recognition};
-use crate::wire::{Event, KernelContainer, KernelPath};
+use crate::engine::{self, Description, Host, Newcomer, Recognition};
+use crate::wire::{Arrival, KernelContainer, KernelPath, Place};
 
 /// Chooses containers by what is known of them.
 pub type Matcher = Rc<dyn Fn(&Container) -> bool>;
@@ -16,10 +16,12 @@ pub type Matcher = Rc<dyn Fn(&Container) -> bool>;
 /// What a number of the kernel side stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// A cgroup that nobody has entered, or that is not resolved yet. Counted, not written.
+    /// A cgroup that nobody has entered. Counted, not written.
     Provisional { cgroup_path: String },
-    /// A container that is recorded.
-    Recorded(Box<Container>),
+    /// A container whose name is not known yet, so that nobody can say whether it is wanted. Counted, not written.
+    Undecided { row: Box<Container>, newcomer: Box<Newcomer> },
+    /// A container that is recorded. `newcomer` is how to look again for what is not known of it.
+    Recorded { row: Box<Container>, newcomer: Option<Box<Newcomer>> },
     /// A container that has ended and is written: only its row is left.
     Ended(Box<Container>),
 }
@@ -38,10 +40,10 @@ impl fmt::Debug for Containers {
     }
 }
 
-/// What the recorder does after a container's first process came.
+/// What the recorder does after a container's first process came, or its name was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is recorded.
+    /// It is recorded, or may be: count on.
     Keep,
     /// It is not wanted: stop counting.
     Drop,
@@ -55,7 +57,7 @@ impl Containers {
     /// Enters a container that is known from the start.
     pub(crate) fn add(&mut self, number: u32, mut row: Container) {
         row.container = number;
-        self.states.insert(number, State::Recorded(Box::new(row)));
+        self.states.insert(number, State::Recorded { row: Box::new(row), newcomer: None });
     }
 
     /// Whether a container that runs already is wanted.
@@ -64,40 +66,94 @@ impl Containers {
     }
 
     /// A cgroup was made.
-    pub(crate) fn cgroup_made(&mut self, event: &Event) {
-        let cgroup_path = event.cgroup_path();
-        self.states.entry(event.container).or_insert(State::Provisional { cgroup_path });
+    pub(crate) fn cgroup_made(&mut self, place: &Place) {
+        let cgroup_path = place.cgroup_path();
+        self.states.entry(place.event.container).or_insert(State::Provisional { cgroup_path });
     }
 
     /// A process entered from outside. The first one decides what the cgroup is.
-    pub(crate) fn joined(&mut self, event: &Event, clock: &Clock) -> Verdict {
-        match self.states.get_mut(&event.container) {
-            Some(State::Recorded(_)) => return Verdict::Keep,
+    pub(crate) fn joined(&mut self, arrival: &Arrival, clock: &Clock) -> Verdict {
+        let number = arrival.place.event.container;
+        match self.states.get(&number) {
+            Some(State::Recorded { .. } | State::Undecided { .. }) => return Verdict::Keep,
             Some(State::Ended(row)) => {
-                let mut row = row.clone();
-                row.ended_ns = None;
-                self.states.insert(event.container, State::Recorded(row));
+                let row = Box::new(Container { ended_ns: None, ..(**row).clone() });
+                self.states.insert(number, State::Recorded { row, newcomer: None });
                 return Verdict::Keep;
             }
             Some(State::Provisional { .. }) | None => {}
         }
-        let newcomer = Newcomer { cgroup_path: event.cgroup_path(), pid: event.pid, parent_pid: event.parent_pid };
+        let newcomer = newcomer(arrival);
         match engine::recognise(&self.host, &newcomer) {
-            Recognition::Container(mut row) => {
-                row.container = event.container;
-                row.started_ns = clock.time_ns(event.time_ns);
-                if !(self.matches)(&row) {
-                    self.forget(event.container);
-                    return Verdict::Drop;
-                }
-                self.states.insert(event.container, State::Recorded(row));
-                Verdict::Keep
+            Recognition::Container(mut found) => {
+                found.row.started_ns = clock.time_ns(arrival.place.event.time_ns);
+                self.decide(number, *found, newcomer)
             }
             Recognition::NotAContainer => {
-                self.forget(event.container);
+                self.forget(number);
                 Verdict::Drop
             }
         }
+    }
+
+    /// Holds the pattern against what is known. One that does not match is only turned away when its name is its own:
+    /// engines give their records up as soon as a container is gone, which may be before we came to look.
+    fn decide(&mut self, number: u32, found: Description, newcomer: Newcomer) -> Verdict {
+        let row = Box::new(Container { container: number, ..found.row });
+        let newcomer = Box::new(newcomer);
+        if (self.matches)(&row) {
+            let newcomer = (!row.resolved).then_some(newcomer);
+            self.states.insert(number, State::Recorded { row, newcomer });
+        } else if found.named {
+            self.forget(number);
+            return Verdict::Drop;
+        } else {
+            self.states.insert(number, State::Undecided { row, newcomer });
+        }
+        Verdict::Keep
+    }
+
+    /// Looks again for what could not be found before. Returns containers that turn out not to be wanted.
+    pub(crate) fn look_again(&mut self) -> Vec<u32> {
+        let open: Vec<(u32, i64, Newcomer)> = self
+            .states
+            .iter()
+            .filter_map(|(number, state)| match state {
+                State::Undecided { row, newcomer } | State::Recorded { row, newcomer: Some(newcomer) } => {
+                    Some((*number, row.started_ns, (**newcomer).clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut dropped = Vec::new();
+        for (number, started_ns, newcomer) in open {
+            let Recognition::Container(mut found) = engine::recognise(&self.host, &newcomer) else { continue };
+            found.row.started_ns = started_ns;
+            if self.decide(number, *found, newcomer) == Verdict::Drop {
+                dropped.push(number);
+            }
+        }
+        dropped
+    }
+
+    /// Keeps containers of which nobody could say whether they are wanted, and names all of which too little is known:
+    /// those that have `ended`, or every one at the end.
+    pub(crate) fn give_up(&mut self, ended: impl Fn(u32) -> bool) -> Vec<u32> {
+        let mut unresolved = Vec::new();
+        for (number, state) in self.states.iter_mut().filter(|(number, _)| ended(**number)) {
+            let row = match state {
+                State::Undecided { row, .. } => row.clone(),
+                State::Recorded { newcomer: newcomer @ Some(_), .. } => {
+                    *newcomer = None;
+                    unresolved.push(*number);
+                    continue;
+                }
+                _ => continue,
+            };
+            *state = State::Recorded { row, newcomer: None };
+            unresolved.push(*number);
+        }
+        unresolved
     }
 
     fn forget(&mut self, container: u32) {
@@ -112,17 +168,12 @@ impl Containers {
             let path = match self.states.get(number) {
                 Some(State::Provisional { cgroup_path }) => cgroup_path.clone(),
                 None => String::new(),
-                Some(State::Recorded(_) | State::Ended(_)) => continue,
+                Some(State::Undecided { .. } | State::Recorded { .. } | State::Ended(_)) => continue,
             };
-            let id = path
-                .rsplit('/')
-                .next()
-                .filter(|name| !name.is_empty())
-                .map_or_else(|| format!("unknown-{number}"), str::to_owned);
-            let mut row = engine::unresolved("unknown", &id, &path);
+            let Some(mut row) = engine::by_cgroup(&path, &format!("unknown-{number}")) else { continue };
             row.container = *number;
             row.started_ns = clock.time_ns(of_kernel.started_ns);
-            self.states.insert(*number, State::Recorded(Box::new(row)));
+            self.states.insert(*number, State::Recorded { row: Box::new(row), newcomer: None });
             kept.push(*number);
         }
         kept
@@ -132,7 +183,7 @@ impl Containers {
     pub(crate) fn mark_ended(&mut self, kernel: &BTreeMap<u32, KernelContainer>, clock: &Clock) -> Vec<u32> {
         let mut ended = Vec::new();
         for (number, state) in &mut self.states {
-            let State::Recorded(row) = state else { continue };
+            let (State::Recorded { row, .. } | State::Undecided { row, .. }) = state else { continue };
             let Some(of_kernel) = kernel.get(number) else { continue };
             let gone = of_kernel.tasks <= 0 && of_kernel.ended_ns != 0;
             row.ended_ns = gone.then(|| clock.time_ns(of_kernel.ended_ns));
@@ -145,7 +196,7 @@ impl Containers {
 
     /// The counters of an ended container are written and given back.
     pub(crate) fn settled(&mut self, number: u32) {
-        if let Some(State::Recorded(row)) = self.states.remove(&number) {
+        if let Some(State::Recorded { row, .. }) = self.states.remove(&number) {
             self.states.insert(number, State::Ended(row));
         }
     }
@@ -157,12 +208,12 @@ impl Containers {
 
     /// Whether a container's counts are to be read and written.
     pub(crate) fn is_recorded(&self, number: u32) -> bool {
-        matches!(self.states.get(&number), Some(State::Recorded(_)))
+        matches!(self.states.get(&number), Some(State::Recorded { .. }))
     }
 
     /// Whether a row of a container is to be written.
     pub(crate) fn has_row(&self, number: u32) -> bool {
-        matches!(self.states.get(&number), Some(State::Recorded(_) | State::Ended(_)))
+        matches!(self.states.get(&number), Some(State::Recorded { .. } | State::Ended(_)))
     }
 
     /// Enters programs whose paths came from the kernel.
@@ -183,10 +234,21 @@ impl Containers {
     /// Rows for the store.
     pub(crate) fn rows(&self) -> (Vec<Container>, Vec<Program>) {
         let containers = self.states.values().filter_map(|state| match state {
-            State::Recorded(row) | State::Ended(row) => Some((**row).clone()),
-            State::Provisional { .. } => None,
+            State::Recorded { row, .. } | State::Ended(row) => Some((**row).clone()),
+            State::Provisional { .. } | State::Undecided { .. } => None,
         });
         let programs = self.programs.values().filter(|program| self.has_row(program.container)).cloned();
         (containers.collect(), programs.collect())
+    }
+}
+
+fn newcomer(arrival: &Arrival) -> Newcomer {
+    Newcomer {
+        cgroup_path: arrival.place.cgroup_path(),
+        pid: arrival.pid,
+        parent_pid: arrival.parent_pid,
+        program: arrival.program_name(),
+        arguments: arrival.arguments(),
+        folder: arrival.folder(),
     }
 }

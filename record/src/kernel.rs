@@ -23,7 +23,7 @@ use crate::clock::Moment;
 use crate::error::RecordError;
 use crate::program_info::recursion_misses;
 use crate::skel::{CtrecSkel, CtrecSkelBuilder};
-use crate::wire::{self, CgroupKey, Event, KernelContainer, KernelPath, SlotKey, Wire};
+use crate::wire::{self, CgroupKey, KernelContainer, KernelPath, Message, SlotKey, Wire};
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 
@@ -354,7 +354,7 @@ impl<'storage> Kernel<'storage> {
         builder
             .add(&self.skel.maps.events, move |bytes| {
                 // The receiver lives as long as the ring; a send cannot fail while it is polled.
-                sender.send(wire::read::<Event>(bytes)).map_or(-1, |()| 0)
+                sender.send(wire::message(bytes)).map_or(-1, |()| 0)
             })
             .map_err(map_error("events"))?;
         let ring = builder.build().map_err(map_error("events"))?;
@@ -368,12 +368,12 @@ impl<'storage> Kernel<'storage> {
 pub(crate) struct Events {
     ring: RingBuffer<'static>,
     descriptor: OwnedFd,
-    receiver: mpsc::Receiver<Result<Event, wire::WireError>>,
+    receiver: mpsc::Receiver<Result<Message, wire::WireError>>,
 }
 
 impl Events {
     /// Events that have arrived, oldest first.
-    pub(crate) fn take(&self) -> Result<Vec<Event>, RecordError> {
+    pub(crate) fn take(&self) -> Result<Vec<Message>, RecordError> {
         self.ring.consume().map_err(map_error("events"))?;
         Ok(self.receiver.try_iter().collect::<Result<_, _>>()?)
     }

@@ -11,10 +11,11 @@ use crate::skel::types::{
     ctrec_abi, ctrec_event_kind, ctrec_limits, ctrec_loss, ctrec_origin, ctrec_outcome, ctrec_phase,
 };
 pub(crate) use crate::skel::types::{
-    ctrec_argument_key as ArgumentKey, ctrec_cell as Cell, ctrec_cells as Cells, ctrec_cgroup_key as CgroupKey,
-    ctrec_container as KernelContainer, ctrec_count as Count, ctrec_errno as ErrnoCount, ctrec_event as Event,
-    ctrec_loss_key as LossKey, ctrec_path as KernelPath, ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey,
-    ctrec_sparse_key as SparseKey, ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished,
+    ctrec_argument_key as ArgumentKey, ctrec_arrival as Arrival, ctrec_cell as Cell, ctrec_cells as Cells,
+    ctrec_cgroup_key as CgroupKey, ctrec_container as KernelContainer, ctrec_count as Count, ctrec_errno as ErrnoCount,
+    ctrec_event as Event, ctrec_loss_key as LossKey, ctrec_path as KernelPath, ctrec_place as Place,
+    ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey,
+    ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished,
 };
 
 use ctrec_recording::{Abi, Origin, Phase};
@@ -66,6 +67,7 @@ macro_rules! wire {
 }
 wire!(
     ArgumentKey,
+    Arrival,
     ErrnoCount,
     ProgramKey,
     Cell,
@@ -76,6 +78,7 @@ wire!(
     Event,
     LossKey,
     KernelPath,
+    Place,
     SlotKey,
     SparseKey,
     StartKey,
@@ -104,52 +107,71 @@ pub(crate) fn bytes<T: Wire>(value: &T) -> &[u8] {
     unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of_val(value)) }
 }
 
-/// What an event tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EventKind {
+/// An event, by its kind.
+#[derive(Debug, Clone)]
+pub(crate) enum Message {
     /// A cgroup that may become a container was made.
-    Cgroup,
+    Cgroup(Box<Place>),
     /// A task entered a container from outside.
-    Joined,
+    Joined(Box<Arrival>),
     /// A slot was claimed.
-    Slot,
+    Slot(Event),
     /// The last task of a container ended.
     Empty,
 }
 
-impl Event {
-    /// What it tells.
-    pub(crate) fn event_kind(&self) -> Result<EventKind, WireError> {
-        match ctrec_event_kind(self.kind) {
-            ctrec_event_kind::CTREC_EVENT_CGROUP => Ok(EventKind::Cgroup),
-            ctrec_event_kind::CTREC_EVENT_JOINED => Ok(EventKind::Joined),
-            ctrec_event_kind::CTREC_EVENT_SLOT => Ok(EventKind::Slot),
-            ctrec_event_kind::CTREC_EVENT_EMPTY => Ok(EventKind::Empty),
-            _ => Err(WireError::Value { field: "event kind", value: self.kind }),
-        }
-    }
+/// An event from its bytes: the head says what the rest is.
+pub(crate) fn message(bytes: &[u8]) -> Result<Message, WireError> {
+    let head: Event = read(bytes.get(..size_of::<Event>()).unwrap_or(bytes))?;
+    Ok(match ctrec_event_kind(head.kind) {
+        ctrec_event_kind::CTREC_EVENT_CGROUP => Message::Cgroup(Box::new(read(bytes)?)),
+        ctrec_event_kind::CTREC_EVENT_JOINED => Message::Joined(Box::new(read(bytes)?)),
+        ctrec_event_kind::CTREC_EVENT_SLOT => Message::Slot(read(bytes)?),
+        ctrec_event_kind::CTREC_EVENT_EMPTY => read::<Event>(bytes).map(|_| Message::Empty)?,
+        _ => return Err(WireError::Value { field: "event kind", value: head.kind }),
+    })
+}
 
+impl Place {
     /// The cgroup's path. Container-controlled: engines name cgroups, but workloads may make their own.
     pub(crate) fn cgroup_path(&self) -> String {
         text(&self.path, self.path_bytes)
     }
 }
 
+impl Arrival {
+    /// File name of what the task that entered runs, as far as it is kept.
+    pub(crate) fn program_name(&self) -> String {
+        let end = self.program.iter().position(|byte| *byte == 0).unwrap_or(self.program.len());
+        String::from_utf8_lossy(&self.program[..end]).into_owned()
+    }
+
+    /// Arguments of the process that moved it; `None` if they could not be read or are more than are kept.
+    pub(crate) fn arguments(&self) -> Option<Vec<String>> {
+        let bytes = self.arguments.get(..self.arguments_bytes as usize).filter(|bytes| !bytes.is_empty())?;
+        let words = bytes.strip_suffix(&[0]).unwrap_or(bytes).split(|byte| *byte == 0);
+        Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+    }
+
+    /// Working directory of that process; `None` if it is longer than is kept.
+    pub(crate) fn folder(&self) -> Option<String> {
+        (self.folder_truncated == 0).then(|| format!("/{}", join(&self.folder, self.folder_bytes)))
+    }
+}
+
 impl KernelPath {
     /// The path, put together from its components. A memfd has no folder and keeps its name as it is.
     pub(crate) fn display(&self) -> String {
-        let length = (self.length_bytes as usize).min(self.components.len());
-        let components: Vec<_> =
-            self.components[..length].split(|byte| *byte == 0).filter(|part| !part.is_empty()).collect();
-        let mut path = String::new();
-        for component in components.iter().rev() {
-            if !(components.len() == 1 && component.starts_with(b"memfd:")) {
-                path.push('/');
-            }
-            path.push_str(&String::from_utf8_lossy(component));
-        }
-        path
+        let path = join(&self.components, self.length_bytes);
+        if path.is_empty() || (path.starts_with("memfd:") && !path.contains('/')) { path } else { format!("/{path}") }
     }
+}
+
+/// A path that the kernel side wrote last component first.
+fn join(components: &[u8], length: u32) -> String {
+    let bytes = &components[..(length as usize).min(components.len())];
+    let parts: Vec<_> = bytes.split(|byte| *byte == 0).filter(|part| !part.is_empty()).collect();
+    parts.iter().rev().map(|part| String::from_utf8_lossy(part)).collect::<Vec<_>>().join("/")
 }
 
 fn text(bytes: &[u8], length: u32) -> String {
@@ -233,21 +255,40 @@ mod tests {
         found
     }
 
+    fn said(message: &Message) -> String {
+        match message {
+            Message::Cgroup(place) => {
+                format!(
+                    "cgroup: container {} hierarchy {} path {:?}\n",
+                    place.event.container,
+                    place.cgroup.hierarchy,
+                    place.cgroup_path()
+                )
+            }
+            Message::Joined(arrival) => format!(
+                "joined: container {} pid {} parent {} threads {} program {:?} hierarchy {} path {:?}\nby {:?} in {:?}\n",
+                arrival.place.event.container,
+                arrival.pid,
+                arrival.parent_pid,
+                arrival.threads,
+                arrival.program_name(),
+                arrival.place.cgroup.hierarchy,
+                arrival.place.cgroup_path(),
+                arrival.arguments().unwrap_or_default(),
+                arrival.folder().unwrap_or_default()
+            ),
+            Message::Slot(event) => format!(
+                "slot {}: container {} program {} origin {} phase {} abi {}\n",
+                event.slot, event.container, event.key.program, event.key.origin, event.key.phase, event.key.abi
+            ),
+            Message::Empty => "empty\n".to_owned(),
+        }
+    }
+
     #[test]
     fn events_that_a_kernel_sent_are_understood() {
         for (path, bytes, expected) in samples("event") {
-            let event: Event = read(&bytes).unwrap();
-            let said = format!(
-                "{:?} container {} pid {} parent {} threads {} hierarchy {} path {:?}\n",
-                event.event_kind().unwrap(),
-                event.container,
-                event.pid,
-                event.parent_pid,
-                event.threads,
-                event.cgroup.hierarchy,
-                event.cgroup_path()
-            );
-            assert_eq!(said, expected, "{}", path.display());
+            assert_eq!(said(&message(&bytes).unwrap()), expected, "{}", path.display());
         }
     }
 
@@ -285,11 +326,27 @@ mod tests {
         }
 
         #[test]
-        fn any_record_can_be_asked_anything(bytes in prop::collection::vec(any::<u8>(), size_of::<Event>())) {
-            let event: Event = read(&bytes).unwrap();
-            let known = (1..=4).contains(&event.kind);
-            prop_assert_eq!(event.event_kind().is_ok(), known);
-            prop_assert!(event.cgroup_path().chars().count() <= event.path.len());
+        fn any_bytes_are_a_message_or_an_error(kind in 0_u8..6, bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
+            let mut bytes = bytes;
+            if let Some(byte) = bytes.get_mut(8..12) {
+                byte.copy_from_slice(&[kind, 0, 0, 0]);
+            }
+            let right = match kind {
+                1 => size_of::<Place>(),
+                2 => size_of::<Arrival>(),
+                3 | 4 => size_of::<Event>(),
+                _ => usize::MAX,
+            };
+            prop_assert_eq!(message(&bytes).is_ok(), bytes.len() == right);
+        }
+
+        #[test]
+        fn any_record_can_be_asked_anything(bytes in prop::collection::vec(any::<u8>(), size_of::<Arrival>())) {
+            let arrival: Arrival = read(&bytes).unwrap();
+            prop_assert!(arrival.place.cgroup_path().chars().count() <= arrival.place.path.len());
+            prop_assert!(arrival.arguments().is_none_or(|words| words.len() <= arrival.arguments.len()));
+            prop_assert!(arrival.folder().is_none_or(|folder| folder.starts_with('/')));
+            prop_assert!(arrival.program_name().chars().count() <= arrival.program.len());
             let path: KernelPath = read(&bytes[..size_of::<KernelPath>()]).unwrap();
             prop_assert!(path.display().chars().count() <= 2 * path.components.len());
         }

@@ -6,30 +6,34 @@ use std::path::{Path, PathBuf};
 use ctrec_recording::Container;
 use serde_json::Value;
 
-use super::{Host, bundle::Bundle};
+use super::{Host, bundle::Bundle, invocation::runtime_named};
 
 const DEFAULT_DATA_ROOT: &str = "/var/lib/docker";
 
-/// A `config.v2.json`.
+/// A `config.v2.json`, and the runtime that the `hostconfig.json` beside it names.
 #[derive(Debug, Clone)]
-pub(crate) struct Record(Value);
+pub(crate) struct Record {
+    config: Value,
+    runtime: Option<String>,
+}
 
 /// Finds a container's record. Its bundle mounts files out of the record's folder, which says where it is whatever the
-/// data root; without one, the default data root is tried.
+/// data root; without one, the data roots that there are are tried.
 pub(crate) fn record(host: &Host, id: &str, bundle: Option<&Bundle>) -> Option<Record> {
     let marker = format!("/containers/{id}/");
-    let folder = bundle
-        .and_then(|bundle| {
-            bundle.mount_sources().find_map(|source| source.find(&marker).map(|at| source[..at].to_owned()))
-        })
-        .map_or_else(|| PathBuf::from(DEFAULT_DATA_ROOT), PathBuf::from);
-    read(host, &folder.join("containers").join(id))
+    let root = bundle.and_then(|bundle| {
+        bundle.mount_sources().find_map(|source| source.find(&marker).map(|at| PathBuf::from(&source[..at])))
+    });
+    let roots = root.map_or_else(|| data_roots(host), |root| vec![root]);
+    roots.iter().find_map(|root| read(host, &root.join("containers").join(id)))
 }
 
 /// Reads the record in a folder.
 pub(crate) fn read(host: &Host, folder: &Path) -> Option<Record> {
-    let file = host.path(folder).join("config.v2.json");
-    serde_json::from_slice(&fs::read(file).ok()?).ok().map(Record)
+    let json =
+        |file: &str| -> Option<Value> { serde_json::from_slice(&fs::read(host.path(folder).join(file)).ok()?).ok() };
+    let named = |config: Value| Some(config.get("Runtime")?.as_str()?.to_owned());
+    Some(Record { config: json("config.v2.json")?, runtime: json("hostconfig.json").and_then(named) })
 }
 
 /// Records of a data root.
@@ -66,7 +70,7 @@ pub(crate) fn data_roots(host: &Host) -> Vec<PathBuf> {
 
 impl Record {
     fn text(&self, pointer: &str) -> Option<&str> {
-        self.0.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
+        self.config.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
     }
 
     /// Id of the container.
@@ -81,7 +85,7 @@ impl Record {
 
     /// Its first process, while it runs.
     pub(crate) fn pid(&self) -> Option<u32> {
-        let pid = self.0.pointer("/State/Pid")?.as_u64()?;
+        let pid = self.config.pointer("/State/Pid")?.as_u64()?;
         u32::try_from(pid).ok().filter(|pid| *pid != 0)
     }
 
@@ -91,8 +95,12 @@ impl Record {
             name.clone_into(&mut row.name);
         }
         row.image = self.text("/Config/Image").map(str::to_owned);
-        if let Some(labels) = self.0.pointer("/Config/Labels").filter(|labels| labels.is_object()) {
+        if let Some(labels) = self.config.pointer("/Config/Labels").filter(|labels| labels.is_object()) {
             row.labels_json = labels.to_string();
+        }
+        // A name that the administrator gave a runtime says nothing of what it is.
+        if let (None, Some(runtime)) = (&row.runtime, self.runtime.as_deref().and_then(runtime_named)) {
+            row.runtime = Some(runtime.to_owned());
         }
     }
 }
@@ -106,22 +114,24 @@ mod tests {
 
     #[test]
     fn name_image_and_labels_come_from_the_record() {
-        let record = Record(json!({
+        let config = json!({
             "ID": "abc", "Name": "/web", "State": { "Pid": 12 },
             "Config": { "Image": "nginx:1", "Labels": { "tier": "front" } }
-        }));
+        });
+        let record = Record { config, runtime: Some("runc".to_owned()) };
         let mut row = unresolved("docker", "abc", "/docker/abc");
         record.fill(&mut row);
         assert_eq!((row.name.as_str(), row.image.as_deref()), ("web", Some("nginx:1")));
         assert_eq!(row.labels_json, r#"{"tier":"front"}"#);
         assert_eq!(record.pid(), Some(12));
+        assert_eq!(row.runtime.as_deref(), Some("runc"));
     }
 
     #[test]
     fn a_broken_record_changes_nothing() {
         let mut row = unresolved("docker", "abc", "/docker/abc");
         let before = row.clone();
-        Record(json!({ "Name": 3, "Config": [] })).fill(&mut row);
+        Record { config: json!({ "Name": 3, "Config": [] }), runtime: Some("mine".to_owned()) }.fill(&mut row);
         assert_eq!(row, before);
     }
 }

@@ -1,12 +1,12 @@
 //! Containers that run now, from the engines' records: for `--container` at the start of a recording, and `inspect`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ctrec_recording::Container;
 use serde_json::Value;
 
-use super::{Host, bundle, describe, docker, invocation::Invocation, path};
+use super::{Host, describe, docker, invocation::Invocation, path};
 
 /// A container that runs now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) fn find(host: &Host) -> Vec<Found> {
                 path::Kind::Container { engine, .. } => engine,
                 path::Kind::Helper | path::Kind::Unknown => live.engine.as_str(),
             };
-            let mut row = describe(host, engine, &live.id, path, invocation);
+            let mut row = describe(host, engine, &live.id, path, invocation, live.pid).row;
             if let Some(record) = records.iter().find(|record| record.id() == Some(live.id.as_str())) {
                 record.fill(&mut row);
                 row.resolved = true;
@@ -78,6 +78,30 @@ pub(crate) fn find(host: &Host) -> Vec<Found> {
             Some(Found { row, pid: live.pid, cgroups })
         })
         .collect()
+}
+
+/// The record that a runtime keeps of a container, in the folder it was given or in the usual ones.
+pub(super) fn state_of(host: &Host, id: &str, root: Option<&Path>) -> Option<Invocation> {
+    let given = root.into_iter().flat_map(|root| [("runc", root, "state.json"), ("crun", root, "status")]);
+    let usual = FOLDERS.iter().map(|(runtime, folder, file)| (*runtime, Path::new(*folder), *file));
+    let mut places = given.chain(usual);
+    places.find_map(|(runtime, folder, file)| read_state(host, runtime, folder, id, file)).map(|state| state.invocation)
+}
+
+/// The record of the container whose first process is in a cgroup.
+pub(super) fn state_in(host: &Host, cgroup_path: &str) -> Option<Invocation> {
+    let is_there = |state: &State| {
+        cgroups_of(host, state.pid).is_some_and(|cgroups| cgroups.iter().any(|(_, path)| path == cgroup_path))
+    };
+    states(host).into_iter().filter(|_| cgroup_path.len() > 1).find(is_there).map(|state| state.invocation)
+}
+
+/// The bundle of a container that containerd runs: its shim works there, and is the parent of the first process.
+pub(super) fn shim_folder(host: &Host, id: &str, init_pid: u32) -> Option<PathBuf> {
+    let status = fs::read_to_string(host.path(format!("/proc/{init_pid}/status"))).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim();
+    let folder = fs::read_link(host.path(format!("/proc/{parent}/cwd"))).ok()?;
+    (folder.file_name()? == id).then_some(folder)
 }
 
 fn cgroups_of(host: &Host, pid: u32) -> Option<Vec<(u32, String)>> {
@@ -96,24 +120,30 @@ struct State {
     pid: u32,
 }
 
-/// Records of runc and crun in their default folders, also below Docker's and containerd's.
+/// Where runc and crun keep records, also below Docker's and containerd's: runtime, folder, file below the id.
+const FOLDERS: [(&str, &str, &str); 4] = [
+    ("runc", "/run/runc", "state.json"),
+    ("runc", "/run/docker/runtime-runc/moby", "state.json"),
+    ("runc", "/run/containerd/runc/default", "state.json"),
+    ("crun", "/run/crun", "status"),
+];
+
+/// All records in the usual folders.
 fn states(host: &Host) -> Vec<State> {
-    const FOLDERS: [(&str, &str, &str); 4] = [
-        ("runc", "/run/runc", "state.json"),
-        ("runc", "/run/docker/runtime-runc/moby", "state.json"),
-        ("runc", "/run/containerd/runc/default", "state.json"),
-        ("crun", "/run/crun", "status"),
-    ];
     FOLDERS
         .iter()
         .flat_map(|(runtime, folder, file)| {
             let entries = fs::read_dir(host.path(folder)).into_iter().flatten().filter_map(Result::ok);
             entries.filter_map(move |entry| {
-                let record: Value = serde_json::from_slice(&fs::read(entry.path().join(file)).ok()?).ok()?;
-                state(runtime, &entry.file_name().to_string_lossy(), &record)
+                read_state(host, runtime, Path::new(folder), &entry.file_name().to_string_lossy(), file)
             })
         })
         .collect()
+}
+
+fn read_state(host: &Host, runtime: &str, folder: &Path, id: &str, file: &str) -> Option<State> {
+    let content = fs::read(host.path(folder).join(id).join(file)).ok()?;
+    state(runtime, id, &serde_json::from_slice(&content).ok()?)
 }
 
 /// runc: `init_process_pid` and a label `bundle=...`; crun: `pid` and `bundle`.
@@ -122,9 +152,13 @@ fn state(runtime: &str, id: &str, record: &Value) -> Option<State> {
     let labels = record.pointer("/config/labels").and_then(Value::as_array);
     let label = labels.into_iter().flatten().find_map(|label| label.as_str()?.strip_prefix("bundle="));
     let bundle = label.or_else(|| record.get("bundle")?.as_str());
-    let bundle = bundle.map_or_else(|| bundle::known_places(id).swap_remove(0), PathBuf::from);
     Some(State {
-        invocation: Invocation { runtime: runtime.to_owned(), id: id.to_owned(), bundle },
+        invocation: Invocation {
+            runtime: runtime.to_owned(),
+            id: id.to_owned(),
+            bundles: bundle.map(PathBuf::from).into_iter().collect(),
+            root: None,
+        },
         pid: u32::try_from(pid).ok()?,
     })
 }

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 use ctrec_recording::Container;
 
+use bundle::Bundle;
+use invocation::Invocation;
+
 pub use live::{LiveContainer, containers as live_containers};
 
 pub(crate) use live::Found as LiveFound;
@@ -45,7 +48,7 @@ impl Host {
 }
 
 /// A process that entered a cgroup which may be a container's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Newcomer {
     /// Path of the cgroup.
     pub(crate) cgroup_path: String,
@@ -53,31 +56,54 @@ pub(crate) struct Newcomer {
     pub(crate) pid: u32,
     /// Its parent's: the runtime, while that waits for it.
     pub(crate) parent_pid: u32,
+    /// File name of what it runs, at most 15 bytes.
+    pub(crate) program: String,
+    /// Arguments of the process that moved it there: the runtime's, or systemd's where that manages cgroups.
+    pub(crate) arguments: Option<Vec<String>>,
+    /// Working directory of that process.
+    pub(crate) folder: Option<String>,
 }
 
 /// What a cgroup turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recognition {
-    /// A container; `resolved` says whether its engine's record was found.
-    Container(Box<Container>),
+    /// A container.
+    Container(Box<Description>),
     /// Something else: a service, a session, an engine's helper.
     NotAContainer,
 }
 
-/// Decides what a cgroup is from the first process that enters it. Fields that only the recorder knows (`container`,
-/// times) are left at zero.
+/// What could be found out about a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Description {
+    /// Fields that only the recorder knows (`container`, times) are zero. `resolved`: its records or bundle were found.
+    pub(crate) row: Container,
+    /// Whether its name, image and labels are the ones that it goes by. Until then no pattern can be held against them.
+    pub(crate) named: bool,
+}
+
+/// Decides what a cgroup is from the first process that enters it. What the kernel read of the runtime comes first: the
+/// runtime may be gone by now.
 pub(crate) fn recognise(host: &Host, newcomer: &Newcomer) -> Recognition {
     let by_path = path::parse(&newcomer.cgroup_path);
     if by_path == path::Kind::Helper {
         return Recognition::NotAContainer;
     }
-    let invocation = invocation::of(host, newcomer.parent_pid).or_else(|| invocation::of(host, newcomer.pid));
+    let seen = newcomer.arguments.as_deref();
+    let invocation = seen
+        .and_then(|arguments| invocation::parse(arguments, newcomer.folder.as_deref().map(Path::new)))
+        .or_else(|| invocation::of(host, newcomer.parent_pid))
+        .or_else(|| invocation::of(host, newcomer.pid));
     let (engine, id) = match (by_path, &invocation) {
         (path::Kind::Container { engine, id }, _) => (engine, id),
         (_, Some(invocation)) => (invocation.runtime.as_str(), invocation.id.clone()),
-        (_, None) => return Recognition::NotAContainer,
+        (_, None) => match invocation::runtime_named(&newcomer.program) {
+            Some(runtime) => (runtime, path::last(&newcomer.cgroup_path).unwrap_or("unknown").to_owned()),
+            None => return Recognition::NotAContainer,
+        },
     };
-    Recognition::Container(Box::new(describe(host, engine, &id, &newcomer.cgroup_path, invocation.as_ref())))
+    let description = describe(host, engine, &id, &newcomer.cgroup_path, invocation.as_ref(), newcomer.pid);
+    Recognition::Container(Box::new(description))
 }
 
 /// Everything that can be found out about a container.
@@ -86,24 +112,50 @@ fn describe(
     engine: &str,
     id: &str,
     cgroup_path: &str,
-    invocation: Option<&invocation::Invocation>,
-) -> Container {
+    invocation: Option<&Invocation>,
+    init_pid: u32,
+) -> Description {
+    let state = match invocation {
+        Some(invocation) if !invocation.bundles.is_empty() => None,
+        Some(invocation) => live::state_of(host, id, invocation.root.as_deref()),
+        None => live::state_of(host, id, None).or_else(|| live::state_in(host, cgroup_path)),
+    };
+    let invocation = state.as_ref().or(invocation);
+    let plain = invocation.is_some_and(|invocation| invocation.runtime == engine);
+    let id = invocation.filter(|_| plain).map_or(id, |invocation| invocation.id.as_str());
     let mut row = unresolved(engine, id, cgroup_path);
     row.runtime = invocation.map(|invocation| invocation.runtime.clone());
-    let bundle = invocation
-        .and_then(|invocation| bundle::read(host, &invocation.bundle))
-        .or_else(|| bundle::known_places(id).iter().find_map(|place| bundle::read(host, place)));
+    let bundle = find_bundle(host, id, invocation, init_pid);
     if let Some(bundle) = &bundle {
         bundle.fill(&mut row);
         row.resolved = true;
     }
-    if engine == "docker"
-        && let Some(record) = docker::record(host, id, bundle.as_ref())
-    {
+    let may_be_dockers = engine == "docker" || engine == "containerd";
+    let record = may_be_dockers.then(|| docker::record(host, id, bundle.as_ref())).flatten();
+    if let Some(record) = &record {
         record.fill(&mut row);
+        "docker".clone_into(&mut row.engine);
         row.resolved = true;
     }
-    row
+    let named = if engine == "docker" { record.is_some() } else { plain || row.resolved };
+    Description { row, named }
+}
+
+fn find_bundle(host: &Host, id: &str, invocation: Option<&Invocation>, init_pid: u32) -> Option<Bundle> {
+    let said = invocation.into_iter().flat_map(|invocation| invocation.bundles.iter().cloned());
+    let mut places = said.chain(bundle::known_places(id));
+    places
+        .find_map(|place| bundle::read(host, &place))
+        .or_else(|| bundle::read(host, &live::shim_folder(host, id, init_pid)?))
+}
+
+/// A container of which only its cgroup's path is known, which may be empty; `None` if the path says that it is none.
+pub(crate) fn by_cgroup(cgroup_path: &str, otherwise: &str) -> Option<Container> {
+    match path::parse(cgroup_path) {
+        path::Kind::Helper => None,
+        path::Kind::Container { engine, id } => Some(unresolved(engine, &id, cgroup_path)),
+        path::Kind::Unknown => Some(unresolved("unknown", path::last(cgroup_path).unwrap_or(otherwise), cgroup_path)),
+    }
 }
 
 /// A container of which nothing but its cgroup is known.
@@ -128,5 +180,99 @@ pub(crate) fn unresolved(engine: &str, id: &str, cgroup_path: &str) -> Container
         ended_ns: None,
         already_running: false,
         resolved: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn host(files: &[(&str, serde_json::Value)]) -> (TempDir, Host) {
+        let folder = TempDir::new().unwrap();
+        for (path, content) in files {
+            let file = folder.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, content.to_string()).unwrap();
+        }
+        let host = Host::at(folder.path());
+        (folder, host)
+    }
+
+    /// A newcomer whose runtime has gone: only what the kernel read of it is there.
+    fn newcomer(cgroup_path: &str, command: &str) -> Newcomer {
+        Newcomer {
+            cgroup_path: cgroup_path.to_owned(),
+            pid: 7,
+            parent_pid: 8,
+            program: "memfd:runc_clon".to_owned(),
+            arguments: Some(command.split(' ').map(str::to_owned).collect()),
+            folder: Some("/bundle".to_owned()),
+        }
+    }
+
+    fn container(host: &Host, newcomer: &Newcomer) -> Description {
+        match recognise(host, newcomer) {
+            Recognition::Container(description) => *description,
+            Recognition::NotAContainer => panic!("{newcomer:?} is a container"),
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_read_of_a_runtime_that_has_gone_is_enough() {
+        let (_folder, host) = host(&[("bundle/config.json", json!({ "process": { "args": ["x"] } }))]);
+        let found = container(&host, &newcomer("/web", "runc run web"));
+        assert_eq!((found.row.id.as_str(), found.row.runtime.as_deref()), ("web", Some("runc")));
+        assert!(found.row.resolved && found.named);
+    }
+
+    #[test]
+    fn a_container_of_docker_has_no_name_until_its_record_is_found() {
+        let id = "0123456789abcdef".repeat(4);
+        let newcomer = newcomer(&format!("/docker/{id}"), &format!("runc create --bundle /bundle {id}"));
+        let config = ("bundle/config.json", json!({ "hostname": "0123456789ab" }));
+        let (_folder, without) = host(std::slice::from_ref(&config));
+        let found = container(&without, &newcomer);
+        assert!(found.row.resolved && !found.named, "the bundle is there, but knows no name: {found:?}");
+        let record = format!("var/lib/docker/containers/{id}/config.v2.json");
+        let (_folder, with) = host(&[config, (&record, json!({ "ID": id, "Name": "/web" }))]);
+        let found = container(&with, &newcomer);
+        assert!(found.named && found.row.name == "web");
+    }
+
+    #[test]
+    fn a_parent_cgroup_of_the_users_own_does_not_hide_docker() {
+        let id = "0123456789abcdef".repeat(4);
+        let record = format!("var/lib/docker/containers/{id}/config.v2.json");
+        let (_folder, host) = host(&[(&record, json!({ "ID": id, "Name": "/web" }))]);
+        let found = container(&host, &newcomer(&format!("/mine/{id}"), &format!("runc create {id}")));
+        assert_eq!((found.row.engine.as_str(), found.row.name.as_str()), ("docker", "web"));
+    }
+
+    #[test]
+    fn a_runtime_of_which_nothing_could_be_read_still_makes_a_container() {
+        let (_folder, host) = host(&[]);
+        let unknown = Newcomer { arguments: None, folder: None, ..newcomer("/system.slice/web.scope", "") };
+        let found = container(&host, &unknown);
+        assert_eq!((found.row.id.as_str(), found.named), ("web.scope", false));
+        let other = Newcomer { program: "bash".to_owned(), ..unknown };
+        assert_eq!(recognise(&host, &other), Recognition::NotAContainer);
+    }
+
+    #[test]
+    fn a_runtimes_own_record_names_what_its_arguments_did_not() {
+        let (_folder, host) = host(&[
+            ("run/runc/web/state.json", json!({ "init_process_pid": 7, "config": { "labels": ["bundle=/bundle"] } })),
+            ("bundle/config.json", json!({ "process": { "noNewPrivileges": true } })),
+        ]);
+        fs::create_dir_all(host.path("/proc/7")).unwrap();
+        fs::write(host.path("/proc/7/cgroup"), "0::/system.slice/runc-web.scope\n").unwrap();
+        let unknown = Newcomer { arguments: None, folder: None, ..newcomer("/system.slice/runc-web.scope", "") };
+        let found = container(&host, &unknown);
+        assert_eq!((found.row.id.as_str(), found.row.no_new_privs, found.named), ("web", Some(true), true));
     }
 }

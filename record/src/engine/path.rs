@@ -50,6 +50,11 @@ pub(crate) fn parse(path: &str) -> Kind {
     }
 }
 
+/// The last component, which a plain runtime calls after the container.
+pub(crate) fn last(path: &str) -> Option<&str> {
+    path.rsplit('/').find(|component| !component.is_empty())
+}
+
 /// `docker-<id>.scope` and its like.
 fn scope(component: &str) -> Option<Kind> {
     let inner = component.strip_suffix(".scope")?;

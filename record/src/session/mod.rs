@@ -38,25 +38,27 @@ pub fn record(options: &Options, observe: &mut dyn FnMut(&Progress)) -> Result<O
     let kernel = Kernel::load(&mut storage, matches!(options.target, Target::Containers { .. }))?;
     header.hooks = kernel.hooks();
     let writer = RunWriter::create(&options.store, &header, options.format)?;
-    let mut session = Session::new(options, header, writer, kernel)?;
-    let result = session.run(&hierarchies, observe);
-    match result {
+    let mut session = Session::new(options, hierarchies, header, writer, kernel)?;
+    match session.run(observe) {
         Ok(end) => session.finish(end, observe),
         Err(error @ RecordError::Command { .. }) => {
             session.abandon();
             Err(error)
         }
         Err(error) => {
-            // What was recorded so far is worth keeping; the first error is the one to tell.
+            // What was recorded so far is worth keeping.
             let end = End::Failure { message: error.to_string() };
-            drop(session.finish(end, &mut |_| ()));
-            Err(error)
+            match session.finish(end, &mut |_| ()) {
+                Ok(_) => Err(error),
+                Err(second) => Err(RecordError::AlsoUnfinished { source: Box::new(error), second: Box::new(second) }),
+            }
         }
     }
 }
 
 struct Session<'storage> {
     options: &'storage Options,
+    hierarchies: Hierarchies,
     header: Header,
     writer: RunWriter,
     clock: Clock,
@@ -78,6 +80,7 @@ struct Session<'storage> {
 impl<'storage> Session<'storage> {
     fn new(
         options: &'storage Options,
+        hierarchies: Hierarchies,
         header: Header,
         writer: RunWriter,
         kernel: Kernel<'storage>,
@@ -89,6 +92,7 @@ impl<'storage> Session<'storage> {
         let clock = Clock::start(|| kernel.clocks())?;
         Ok(Self {
             options,
+            hierarchies,
             header,
             writer,
             clock,
@@ -107,13 +111,13 @@ impl<'storage> Session<'storage> {
         })
     }
 
-    fn run(&mut self, hierarchies: &Hierarchies, observe: &mut dyn FnMut(&Progress)) -> Result<End, RecordError> {
+    fn run(&mut self, observe: &mut dyn FnMut(&Progress)) -> Result<End, RecordError> {
         match &self.options.target {
             Target::Containers { .. } => {
                 self.kernel.attach()?;
-                self.add_running(hierarchies)?;
+                self.add_running()?;
             }
-            Target::Command(words) => self.start_command(words, hierarchies)?,
+            Target::Command(words) => self.start_command(words)?,
         }
         observe(&self.progress());
         let started = Instant::now();
@@ -142,9 +146,8 @@ impl<'storage> Session<'storage> {
                 command.signal(Signal::SIGKILL);
             }
             if Instant::now() >= next_window {
-                if self.windows == 0 && self.command.is_none() {
-                    // One that was being set up while we attached had no record of its engine then.
-                    self.add_running(hierarchies)?;
+                if self.command.is_none() {
+                    self.add_running()?;
                 }
                 self.seal()?;
                 next_window = Instant::now() + self.options.window;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use ctrec_recording::{Container, Header};
+use ctrec_recording::{Container, Header, LossKind};
 
 use super::Session;
 use crate::cgroups::{self, Hierarchies, OwnCgroup};
@@ -12,28 +12,25 @@ use crate::command::Command;
 use crate::containers::Verdict;
 use crate::engine::{self, Host};
 use crate::error::RecordError;
-use crate::wire::{CgroupKey, Event, EventKind};
+use crate::wire::{Arrival, CgroupKey, Message};
 
 impl Session<'_> {
-    /// Enters the containers that run, are wanted, and have not announced themselves. After attaching: one that starts
-    /// meanwhile is seen by the hooks or found here.
-    pub(super) fn add_running(&mut self, hierarchies: &Hierarchies) -> Result<(), RecordError> {
+    /// Enters the containers that run, are wanted, and have not announced themselves. After attaching, for one that
+    /// starts meanwhile is seen by the hooks or found here; and at each window, for one that was being set up while we
+    /// attached has a cgroup that we did not see made, and no engine's record until it runs.
+    pub(super) fn add_running(&mut self) -> Result<(), RecordError> {
         let now_ns = self.clock.now_ns()?;
         let mut added = false;
         for mut found in engine::find_live(&Host::default()) {
             if !self.containers.wants(&found.row) {
                 continue;
             }
-            let cgroups = cgroups_of(&found, hierarchies);
+            let cgroups = cgroups_of(&found, &self.hierarchies);
             if cgroups.is_empty() {
                 continue; /* it shares its cgroup with the host, so its calls cannot be told from others */
             }
-            if cgroups
-                .iter()
-                .map(|cgroup| self.kernel.knows_cgroup(cgroup))
-                .collect::<Result<Vec<_>, _>>()?
-                .contains(&true)
-            {
+            let known = cgroups.iter().map(|cgroup| self.kernel.knows_cgroup(cgroup));
+            if known.collect::<Result<Vec<_>, _>>()?.contains(&true) {
                 continue;
             }
             let monotonic_ns = self.kernel.clocks()?.time_ns;
@@ -50,9 +47,11 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) fn start_command(&mut self, words: &[OsString], hierarchies: &Hierarchies) -> Result<(), RecordError> {
-        let hierarchy = hierarchies.own().ok_or(RecordError::NoCgroups)?;
-        let failed = |source| RecordError::Cgroup { path: hierarchy.mount.clone(), source };
+    pub(super) fn start_command(&mut self, words: &[OsString]) -> Result<(), RecordError> {
+        let hierarchy = self.hierarchies.own().ok_or(RecordError::NoCgroups)?;
+        let mount = hierarchy.mount.clone();
+        let failed = |source| RecordError::Cgroup { path: mount.clone(), source };
+        cgroups::sweep(hierarchy);
         let cgroup = OwnCgroup::create(hierarchy, &self.header.run).map_err(failed)?;
         let number = self.kernel.add_container(&[cgroup.key().map_err(failed)?], None)?;
         self.containers.add(number, command_row(words, &self.header, &cgroup.path()));
@@ -64,27 +63,44 @@ impl Session<'_> {
     }
 
     pub(super) fn handle_events(&mut self) -> Result<(), RecordError> {
-        for event in self.events.take()? {
-            match event.event_kind()? {
-                EventKind::Cgroup => self.containers.cgroup_made(&event),
-                EventKind::Joined => self.joined(&event)?,
-                EventKind::Slot => self.counters.add_slot(&self.kernel, event.slot, event.key)?,
-                EventKind::Empty => {} /* seen at the next window, in the kernel's own numbers */
+        for message in self.events.take()? {
+            match message {
+                Message::Cgroup(place) => self.containers.cgroup_made(&place),
+                Message::Joined(arrival) => self.joined(&arrival)?,
+                Message::Slot(event) => self.counters.add_slot(&self.kernel, event.slot, event.key)?,
+                Message::Empty => {} /* seen at the next window, in the kernel's own numbers */
             }
         }
         Ok(())
     }
 
-    pub(super) fn joined(&mut self, event: &Event) -> Result<(), RecordError> {
-        if event.threads > 1 {
+    fn joined(&mut self, arrival: &Arrival) -> Result<(), RecordError> {
+        if arrival.threads > 1 {
             // Only the leader was announced: let the others be looked up.
             self.kernel.clear_thread_cache()?;
         }
-        if self.containers.joined(event, &self.clock) == Verdict::Drop {
-            self.kernel.drop_container(event.container)?;
-            self.counters.drop_container(event.container);
+        if self.containers.joined(arrival, &self.clock) == Verdict::Drop {
+            self.drop_container(arrival.place.event.container)?;
         }
         Ok(())
+    }
+
+    fn drop_container(&mut self, number: u32) -> Result<(), RecordError> {
+        self.kernel.drop_container(number)?;
+        self.counters.drop_container(number);
+        Ok(())
+    }
+
+    /// Looks again for the names of containers that could not be told.
+    pub(super) fn look_again(&mut self) -> Result<(), RecordError> {
+        self.containers.look_again().into_iter().try_for_each(|number| self.drop_container(number))
+    }
+
+    /// Counts a loss for each container of which too little was found out in time.
+    pub(super) fn give_up(&mut self, ended: impl Fn(u32) -> bool) {
+        for number in self.containers.give_up(ended) {
+            self.counters.lose(LossKind::Unresolved, Some(number), "its engine's record was gone before it was read");
+        }
     }
 }
 

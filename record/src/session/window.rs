@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ctrec_recording::{End, LossKind, Window};
 
-use super::{Outcome, Progress, Session};
+use super::{Outcome, Progress, Session, Target};
 use crate::cgroups::OwnCgroup;
 use crate::error::RecordError;
 
@@ -17,10 +17,10 @@ impl Session<'_> {
         self.containers.add_programs(&self.kernel.take_paths()?);
         let of_kernel = self.kernel.containers()?;
         self.containers.forget_provisional(&of_kernel);
-        let containers = &self.containers;
-        self.counters
-            .gather(&self.kernel, &self.clock, self.window_start_ns, |number| containers.is_recorded(number))?;
+        self.look_again()?;
         let ended = self.containers.mark_ended(&of_kernel, &self.clock);
+        self.give_up(|number| ended.contains(&number));
+        self.gather()?;
         let window = Window { window: self.windows + 1, start_ns: self.window_start_ns, end_ns: self.clock.now_ns()? };
         let end_ns = window.end_ns;
         let containers = &self.containers;
@@ -41,6 +41,12 @@ impl Session<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn gather(&mut self) -> Result<(), RecordError> {
+        let containers = &self.containers;
+        let recorded = |number| containers.is_recorded(number);
+        self.counters.gather(&self.kernel, &self.clock, self.window_start_ns, recorded)
     }
 
     /// Gives back what ended containers held, once nobody can enter their cgroups any more.
@@ -77,17 +83,20 @@ impl Session<'_> {
     }
 
     pub(super) fn finish(mut self, end: End, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RecordError> {
+        if matches!(self.options.target, Target::Containers { .. }) {
+            self.add_running()?;
+        }
         self.kernel.detach();
         self.handle_events()?;
+        self.look_again()?;
         let kept = self.containers.keep_unannounced(&self.kernel.containers()?, &self.clock);
         for number in kept {
             self.counters.lose(LossKind::Unresolved, Some(number), "its first process was not announced");
         }
+        self.give_up(|_| true);
         // Slots that the last events did not announce must be known before calls are added to them.
         let unfinished = self.kernel.unfinished()?;
-        let containers = &self.containers;
-        self.counters
-            .gather(&self.kernel, &self.clock, self.window_start_ns, |number| containers.is_recorded(number))?;
+        self.gather()?;
         let now_ns = self.clock.now_ns()?;
         self.counters.add_unfinished(&unfinished, now_ns)?;
         self.seal()?;
