@@ -101,10 +101,39 @@ pub(crate) struct OwnCgroup {
     hierarchy: u32,
 }
 
+/// What our cgroups' names begin with; the run's id follows, which ends in the recorder's process id.
+const OWN_PREFIX: &str = "ctrec-";
+
+/// Removes the cgroups of recorders that were killed. Those of living ones stay, and those with processes in them, which
+/// the kernel refuses to remove.
+pub(crate) fn sweep(hierarchy: &Hierarchy) {
+    for folder in subfolders(&hierarchy.mount) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(OWN_PREFIX).and_then(recorder_of);
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            remove(&folder).unwrap_or_default(); /* somebody is in it */
+        }
+    }
+}
+
+/// The process id in a run's id, `20260131T235959Z-4711`.
+fn recorder_of(run: &str) -> Option<u32> {
+    let (stamp, pid) = run.split_once('-')?;
+    let (date, time) = stamp.strip_suffix('Z')?.split_once('T')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits(date) && digits(time) { pid.parse().ok() } else { None }
+}
+
+/// Removes a cgroup and those below it, as far as nobody is in them.
+fn remove(folder: &Path) -> io::Result<()> {
+    subfolders(folder).iter().try_for_each(|below| remove(below))?;
+    fs::remove_dir(folder)
+}
+
 impl OwnCgroup {
     /// Makes `ctrec-<run>` below the hierarchy's root.
     pub(crate) fn create(hierarchy: &Hierarchy, run: &str) -> io::Result<Self> {
-        let folder = hierarchy.mount.join(format!("ctrec-{run}"));
+        let folder = hierarchy.mount.join(format!("{OWN_PREFIX}{run}"));
         fs::create_dir(&folder)?;
         Ok(Self { folder, hierarchy: hierarchy.id })
     }
@@ -153,10 +182,6 @@ pub(crate) fn subfolders(folder: &Path) -> Vec<PathBuf> {
 impl Drop for OwnCgroup {
     /// A cgroup with processes left in it stays: they were started on purpose, and the kernel refuses to remove it.
     fn drop(&mut self) {
-        fn remove(folder: &Path) -> io::Result<()> {
-            subfolders(folder).iter().try_for_each(|below| remove(below))?;
-            fs::remove_dir(folder)
-        }
         drop(remove(&self.folder));
     }
 }
@@ -188,6 +213,23 @@ mod tests {
         let found = Hierarchies::parse(&HYBRID.replace("cgroup2", "other"), MEMBERSHIP);
         assert_eq!(found.layout(), Some(CgroupLayout::V1));
         assert_eq!(found.own().unwrap().id, 2);
+    }
+
+    #[test]
+    fn only_cgroups_of_dead_recorders_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = format!("ctrec-20260131T235959Z-{}", i32::MAX);
+        let living = format!("ctrec-20260131T235959Z-{}", std::process::id());
+        for name in [dead.as_str(), living.as_str(), "ctrec-test-1-4194305", "web-20260131T235959Z-4194305"] {
+            fs::create_dir_all(folder.path().join(name).join("below")).unwrap();
+        }
+        sweep(&Hierarchy { id: 0, mount: folder.path().to_owned() });
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, [living.as_str(), "ctrec-test-1-4194305", "web-20260131T235959Z-4194305"]);
     }
 
     #[test]

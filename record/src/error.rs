@@ -131,6 +131,15 @@ pub enum RecordError {
         #[source]
         source: io::Error,
     },
+    /// Recording failed, and what there was by then could not be written.
+    #[error("{second}, and before that, recording failed; the windows sealed before are there")]
+    AlsoUnfinished {
+        /// Why recording failed.
+        #[source]
+        source: Box<RecordError>,
+        /// Why its end could not be written.
+        second: Box<RecordError>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,5 +1,6 @@
 //! Waiting for whatever comes first: an event of the kernel side, a signal, the command's end, or a moment.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -9,12 +10,12 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::RecordError;
 use crate::kernel::Events;
 
-/// SIGINT and SIGTERM, while this value lives.
+/// SIGINT, SIGTERM and SIGHUP, while this value lives.
 #[derive(Debug)]
 pub(crate) struct Signals {
     /// Becomes readable with a signal.
@@ -29,7 +30,10 @@ impl Signals {
         wake.set_nonblocking(true)?;
         let last = Arc::new(AtomicUsize::new(0));
         let mut registrations = Vec::new();
-        for signal in [SIGINT, SIGTERM] {
+        // SIGHUP stays ignored where nohup says so. SIGINT does not: a shell script starts `ctrec &` with it ignored,
+        // and sends it to end the recording.
+        let hang_up = (!is_ignored(&fs::read_to_string("/proc/self/status")?, SIGHUP)).then_some(SIGHUP);
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
             let number = usize::try_from(signal).map_err(io::Error::other)?;
             registrations.push(signal_hook::flag::register_usize(signal, Arc::clone(&last), number)?);
             registrations.push(signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?);
@@ -56,6 +60,13 @@ impl Signals {
         let mut bytes = [0; 64];
         while matches!(io::Read::read(&mut &self.wake, &mut bytes), Ok(1..)) {}
     }
+}
+
+/// Whether a process status says that a signal is ignored.
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask >> (signal - 1) & 1 == 1
 }
 
 impl Drop for Signals {
@@ -85,5 +96,16 @@ pub(crate) fn wait(
             Ok(())
         }
         Err(source) => Err(RecordError::System { what: "wait for events", source: source.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_nohup_ignores_is_told_from_the_others() {
+        let status = "Name:\tctrec\nSigIgn:\t0000000000001001\n";
+        assert!(is_ignored(status, SIGHUP) && !is_ignored(status, SIGINT) && !is_ignored("", SIGHUP));
     }
 }
