@@ -117,10 +117,15 @@ impl Bundle {
     }
 
     fn edit(&self, spec: &Spec) {
+        self.configure(|config| apply(spec, config));
+    }
+
+    /// Changes what the bundle says.
+    pub(crate) fn configure(&self, change: impl FnOnce(&mut Value)) {
         let file = self.folder.path().join("config.json");
         let made = fs::read_to_string(&file).expect("the runtime wrote a bundle");
         let mut config: Value = serde_json::from_str(&made).expect("the runtime writes JSON");
-        apply(spec, &mut config);
+        change(&mut config);
         fs::write(&file, config.to_string()).expect("a bundle can be written");
     }
 
@@ -138,6 +143,19 @@ impl Bundle {
     /// Starts the container in the background.
     pub(crate) fn start(&mut self) {
         self.process = Some(Process::start(&words_of(&self.run_words())));
+    }
+
+    /// Runs the container to its end.
+    pub(crate) fn run(&self) -> Outcome {
+        run(&words_of(&self.run_words()))
+    }
+
+    /// The same, with the bundle named by a path relative to the working folder.
+    pub(crate) fn run_relative(&self) -> Outcome {
+        let folder = self.folder.path();
+        let name = folder.file_name().map(Path::new).expect("a bundle's folder has a name");
+        let words = [&self.runtime.words(), ["run", "--bundle", text(name), &self.id].as_slice()].concat();
+        Process::start_in(folder.parent().expect("a bundle's folder has a parent"), &words).finish()
     }
 
     /// Starts the container in the background under another command, strace for one.

@@ -23,11 +23,16 @@ impl Dockerd {
     /// Starts dockerd and waits until it answers. Containers get the host's network or none, so that the machine's
     /// bridges and firewall stay as they are.
     pub(crate) fn start() -> Self {
+        Self::start_under(&[])
+    }
+
+    /// The same, under another command.
+    pub(crate) fn start_under(wrapper: &[&str]) -> Self {
         let folder = TempDir::with_prefix("ctrec-docker-").expect("a temporary folder can be made");
         let at = |name: &str| text(&folder.path().join(name)).to_owned();
         let socket = format!("unix://{}", at("docker.sock"));
         let cgroups = docker_cgroups().into_iter().filter(|cgroup| !cgroup.exists()).collect();
-        let process = Process::start(&[
+        let words = [
             "dockerd",
             "--iptables=false",
             "--ip6tables=false",
@@ -41,7 +46,8 @@ impl Dockerd {
             &at("docker.pid"),
             "-H",
             &socket,
-        ]);
+        ];
+        let process = Process::start(&[wrapper, &words].concat());
         let mut dockerd = Self { process: Some(process), socket, cgroups, folder };
         dockerd.wait_until_it_answers();
         dockerd

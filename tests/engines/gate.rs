@@ -12,15 +12,17 @@ pub(crate) fn open(test: &str, commands: &[&str]) -> bool {
     if !geteuid().is_root() {
         missing.insert(0, "root");
     }
-    if missing.is_empty() {
-        return true;
-    }
-    let missing = missing.join(", ");
+    missing.is_empty() || refuse(test, &missing.join(", "))
+}
+
+/// Says loudly that the test cannot run for want of something, and fails it where everything is required.
+pub(crate) fn refuse(test: &str, missing: &str) -> bool {
     let required = env::var_os("CTREC_REQUIRE").is_some_and(|value| !value.is_empty());
     assert!(!required, "{test} cannot run here: it needs {missing}");
     // Not eprintln!: the test runner would capture it, and nobody would learn of the skip. In one piece, since other
     // tests write too.
-    let line = format!("SKIPPED {test}: it needs {missing}\n");
+    let line = format!("SKIPPED {test}: it needs {missing}
+");
     std::io::stderr().write_all(line.as_bytes()).expect("stderr is open");
     false
 }

@@ -68,7 +68,7 @@ fn a_signal_ends_the_recording_of_a_command_cleanly() {
     if !gate::open("a_signal_ends_the_recording_of_a_command_cleanly", &["gcc"]) {
         return;
     }
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let store = TempDir::new().unwrap();
         let process = record_blocked(store.path());
         process.signal(signal);
@@ -97,15 +97,19 @@ fn what_was_sealed_before_a_kill_is_readable_and_says_that_it_was_cut_off() {
     let recording = only_run(store.path());
     assert_eq!(recording.header.end, None);
     assert!(recording.losses.iter().any(|loss| loss.kind == LossKind::CutOff), "{:?}", recording.losses);
-    remove_cgroups_of(&recording.header.run);
+    assert_swept(&recording.header.run);
 }
 
-/// A recorder that is killed cannot take its command's cgroup away. The command itself has died with it.
-fn remove_cgroups_of(run: &str) {
-    for (hierarchy, _) in mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup")) {
-        let cgroup = hierarchy.join(format!("ctrec-{run}"));
-        wait_for("the command to end", || (!cgroup.exists() || fs::remove_dir(&cgroup).is_ok()).then_some(()));
-    }
+/// A recorder that is killed cannot take its command's cgroup away. The command itself has died with it, and the next
+/// recorder clears the cgroup.
+fn assert_swept(run: &str) {
+    let hierarchies = mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup"));
+    let cgroups: Vec<_> = hierarchies.map(|(hierarchy, _)| hierarchy.join(format!("ctrec-{run}"))).collect();
+    assert!(cgroups.iter().any(|cgroup| cgroup.exists()), "the killed recorder left one behind");
+    wait_for("the cgroup to be cleared", || {
+        record_command(&["true"]).0.success();
+        cgroups.iter().all(|cgroup| !cgroup.exists()).then_some(())
+    });
 }
 
 #[test]

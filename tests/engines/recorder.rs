@@ -42,14 +42,26 @@ impl Recorder {
 
     /// Like [`Recorder::start`], with more options.
     pub(crate) fn start_with(options: &[&str]) -> Self {
+        Self::start_under(&[], options)
+    }
+
+    /// Like [`Recorder::start_with`], under another command.
+    pub(crate) fn start_under(wrapper: &[&str], options: &[&str]) -> Self {
         let store = TempDir::with_prefix("ctrec-store-").expect("a temporary folder can be made");
         let words = [env!("CARGO_BIN_EXE_ctrec"), "record", "--output", text(store.path())];
-        let mut process = Process::start(&[&words, options].concat());
+        let mut process = Process::start(&[wrapper, &words, options].concat());
         wait_for("ctrec to record", || {
             assert!(process.runs(), "ctrec ended: {}", process.stderr());
             process.stderr().contains("recording;").then_some(())
         });
         Self { process, store }
+    }
+
+    /// Lets nothing run of it while something happens, as on a machine that has no time for it.
+    pub(crate) fn asleep(&self, happens: impl FnOnce()) {
+        self.process.signal(Signal::SIGSTOP);
+        happens();
+        self.process.signal(Signal::SIGCONT);
     }
 
     /// Ends it as a user does, with Ctrl-C; gives the folder that holds what it recorded.
