@@ -21,8 +21,10 @@ pub(crate) fn refuse(test: &str, missing: &str) -> bool {
     assert!(!required, "{test} cannot run here: it needs {missing}");
     // Not eprintln!: the test runner would capture it, and nobody would learn of the skip. In one piece, since other
     // tests write too.
-    let line = format!("SKIPPED {test}: it needs {missing}
-");
+    let line = format!(
+        "SKIPPED {test}: it needs {missing}
+"
+    );
     std::io::stderr().write_all(line.as_bytes()).expect("stderr is open");
     false
 }

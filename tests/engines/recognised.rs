@@ -1,5 +1,7 @@
 //! Who is recorded, and under which name: also when the recorder comes late, and on hosts with other cgroups.
 
+use std::fs;
+
 use ctrec_recording::{Abi, CgroupLayout, LossKind, Phase, Recording, Store};
 
 use crate::bundle::{Bundle, Runtime, Spec};
@@ -97,6 +99,29 @@ fn a_scope_of_systemds_driver_is_dockers_container() {
     let row = recording.containers.iter().find(|it| it.id == id).expect("the container that the path names");
     assert_eq!((row.engine.as_str(), row.runtime.as_deref()), ("docker", Some("runc")));
     assert_eq!(getppids(&recording, row.container), 20);
+}
+
+#[test]
+fn a_container_whose_cgroup_was_there_before_is_found_and_its_start_is_a_loss() {
+    const TEST: &str = "a_container_whose_cgroup_was_there_before_is_found_and_its_start_is_a_loss";
+    if !gate::open(TEST, &["runc", "gcc"]) {
+        return;
+    }
+    let root = Image::Tiny.unpack();
+    let command = ["/programs/blocked", "pause"].map(str::to_owned).to_vec();
+    let mut bundle = Bundle::new(Runtime::Runc, &Spec { command, ..spec(&root) });
+    let hierarchies = mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup"));
+    let cgroups: Vec<_> = hierarchies.map(|(at, _)| at.join(bundle.id())).collect();
+    cgroups.iter().for_each(|cgroup| fs::create_dir(cgroup).unwrap());
+    bundle.configure(|config| config["linux"]["cgroupsPath"] = format!("/{}", bundle.id()).into());
+    let recorder = Recorder::start_with(&["--window", "1s"]);
+    bundle.start();
+    bundle.pid();
+    let store = recorder.stop();
+    let recorded = Recorded::read(store.path(), bundle.id());
+    assert!(recorded.container().already_running);
+    let gaps = recorded.recording().losses.iter().filter(|loss| loss.kind == LossKind::AttachGap);
+    assert_eq!(gaps.filter(|loss| loss.container == Some(recorded.container().container)).count(), 1);
 }
 
 /// Docker on a host that mounts its cgroups otherwise; `mounts` is run in a mount namespace of its own.

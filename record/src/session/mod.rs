@@ -147,7 +147,7 @@ impl<'storage> Session<'storage> {
             }
             if Instant::now() >= next_window {
                 if self.command.is_none() {
-                    self.add_running()?;
+                    self.add_missed()?;
                 }
                 self.seal()?;
                 next_window = Instant::now() + self.options.window;

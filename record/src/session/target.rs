@@ -10,15 +10,27 @@ use super::Session;
 use crate::cgroups::{self, Hierarchies, OwnCgroup};
 use crate::command::Command;
 use crate::containers::Verdict;
+use crate::counters::Counters;
 use crate::engine::{self, Host};
 use crate::error::RecordError;
 use crate::wire::{Arrival, CgroupKey, Message};
 
 impl Session<'_> {
     /// Enters the containers that run, are wanted, and have not announced themselves. After attaching, for one that
-    /// starts meanwhile is seen by the hooks or found here; and at each window, for one that was being set up while we
-    /// attached has a cgroup that we did not see made, and no engine's record until it runs.
+    /// starts meanwhile is seen by the hooks or found here.
     pub(super) fn add_running(&mut self) -> Result<(), RecordError> {
+        self.add_found(|_, _| ())
+    }
+
+    /// The same at each window: one that was being set up while we attached has a cgroup that we did not see made, and
+    /// no engine's record until it runs. What it did until now is lost.
+    pub(super) fn add_missed(&mut self) -> Result<(), RecordError> {
+        self.add_found(|counters, number| {
+            counters.lose(LossKind::AttachGap, Some(number), "it was being set up while recording began");
+        })
+    }
+
+    fn add_found(&mut self, note: impl Fn(&mut Counters, u32)) -> Result<(), RecordError> {
         let now_ns = self.clock.now_ns()?;
         let mut added = false;
         for mut found in engine::find_live(&Host::default()) {
@@ -37,6 +49,7 @@ impl Session<'_> {
             let number = self.kernel.add_container(&cgroups, Some((found.pid, monotonic_ns)))?;
             found.row.started_ns = now_ns;
             self.containers.add(number, found.row);
+            note(&mut self.counters, number);
             added = true;
         }
         if added {

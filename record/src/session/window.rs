@@ -84,7 +84,7 @@ impl Session<'_> {
 
     pub(super) fn finish(mut self, end: End, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RecordError> {
         if matches!(self.options.target, Target::Containers { .. }) {
-            self.add_running()?;
+            self.add_missed()?;
         }
         self.kernel.detach();
         self.handle_events()?;
