@@ -1,32 +1,17 @@
 //! From the kernel's counters, which only grow, to what happened in a window.
 //!
-//! Lives here: differences, and the rows made of them. Does not: reading maps (see `kernel`), writing (see the store).
+//! Lives here: differences. Does not: reading maps (see `kernel`), the rows made of what grew (see `gathered`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ctrec_recording::{Abi, Argument, Call, Errno, Loss, LossKind, Origin, Phase, Segment, Start, Window};
+use ctrec_recording::{Abi, LossKind, Origin, Phase, Segment, Window};
 
 use crate::cells::{self, CellsView};
 use crate::clock::{Clock, Moment};
 use crate::error::RecordError;
+use crate::gathered::{CallKey, Counts, Gathered};
 use crate::kernel::Kernel;
 use crate::wire::{self, SUCCEEDED, WireError};
-
-/// -512 to -516 never reach a program: the call was torn down by a signal or an exit, and is often made again.
-const INTERRUPTED: std::ops::RangeInclusive<u32> = 512..=516;
-/// Outcomes from here on are not errnos.
-const FIRST_NO_ERRNO: u32 = 4096;
-
-/// What a count belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct CallKey {
-    pub(crate) container: u32,
-    pub(crate) program: u32,
-    pub(crate) origin: Origin,
-    pub(crate) phase: Phase,
-    pub(crate) abi: Abi,
-    pub(crate) number: i64,
-}
 
 /// A slot of the kernel side, and what was read of it so far.
 #[derive(Debug)]
@@ -52,32 +37,6 @@ impl Slot {
     }
 }
 
-/// Counts of one call since the window began.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Counts {
-    succeeded: u64,
-    interrupted: u64,
-    unfinished: u64,
-    errnos: BTreeMap<u32, u64>,
-    times: Option<(i64, i64)>,
-}
-
-impl Counts {
-    fn seen(&mut self, first_ns: i64, last_ns: i64) {
-        let (first, last) = self.times.unwrap_or((first_ns, last_ns));
-        self.times = Some((first.min(first_ns), last.max(last_ns)));
-    }
-
-    fn add(&mut self, outcome: u32, count: u64) {
-        match outcome {
-            SUCCEEDED => self.succeeded += count,
-            outcome if INTERRUPTED.contains(&outcome) => self.interrupted += count,
-            outcome if outcome < FIRST_NO_ERRNO => *self.errnos.entry(outcome).or_default() += count,
-            _ => self.unfinished += count,
-        }
-    }
-}
-
 /// Everything that is read from the kernel, by difference.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -91,15 +50,6 @@ pub(crate) struct Counters {
     /// Container, ABI and number of every call so far.
     kinds: BTreeSet<(u32, Abi, i64)>,
     gathered: Gathered,
-}
-
-/// What was gathered for the next segment. Stays when a segment cannot be written, and goes into a later one.
-#[derive(Debug, Default)]
-struct Gathered {
-    calls: BTreeMap<CallKey, Counts>,
-    arguments: BTreeMap<(CallKey, u32, u64), u64>,
-    starts: BTreeMap<(u32, u32, u32, Origin, Phase), u64>,
-    losses: BTreeMap<(LossKind, Option<u32>, String), u64>,
 }
 
 impl Counters {
@@ -250,54 +200,13 @@ impl Counters {
 
     /// What was gathered, of the containers that are `kept`, as a segment.
     pub(crate) fn segment(&self, window: Window, kept: impl Fn(u32) -> bool) -> Segment {
-        let number = window.window;
-        let calls = || self.gathered.calls.iter().filter(|(key, _)| kept(key.container));
-        Segment {
-            calls: calls().map(|(key, counts)| call_row(number, key, counts)).collect(),
-            errnos: calls().flat_map(|(key, counts)| errno_rows(number, key, counts)).collect(),
-            arguments: self
-                .gathered
-                .arguments
-                .iter()
-                .filter(|((key, ..), _)| kept(key.container))
-                .map(|((key, index, value), count)| argument_row(number, key, (*index, *value), *count))
-                .collect(),
-            starts: self
-                .gathered
-                .starts
-                .iter()
-                .filter(|((container, ..), _)| kept(*container))
-                .map(|(key, count)| start_row(number, *key, *count))
-                .collect(),
-            losses: self
-                .gathered
-                .losses
-                .iter()
-                .filter(|((_, container, _), _)| container.is_none_or(&kept))
-                .map(|((kind, container, detail), count)| Loss {
-                    window: number,
-                    container: *container,
-                    kind: *kind,
-                    count: *count,
-                    detail: detail.clone(),
-                })
-                .collect(),
-            window,
-        }
+        self.gathered.segment(window, kept)
     }
 
     /// The gathered counts are on disk.
     pub(crate) fn written(&mut self) {
         self.kinds.extend(self.gathered.calls.keys().map(|key| (key.container, key.abi, key.number)));
         self.gathered = Gathered::default();
-    }
-}
-
-impl Gathered {
-    fn lose(&mut self, kind: LossKind, container: Option<u32>, detail: &str, count: u64) {
-        if count != 0 {
-            *self.losses.entry((kind, container, detail.to_owned())).or_default() += count;
-        }
     }
 }
 
@@ -353,60 +262,4 @@ fn gather_cells(
         sum.seen(first_ns, last_ns.max(first_ns));
     }
     Ok(())
-}
-
-fn call_row(window: u32, key: &CallKey, counts: &Counts) -> Call {
-    let (first_ns, last_ns) = counts.times.unwrap_or_default();
-    Call {
-        window,
-        container: key.container,
-        program: key.program,
-        origin: key.origin,
-        phase: key.phase,
-        abi: key.abi,
-        number: key.number,
-        succeeded: counts.succeeded,
-        failed: counts.errnos.values().sum(),
-        interrupted: counts.interrupted,
-        unfinished: counts.unfinished,
-        first_ns,
-        last_ns,
-    }
-}
-
-fn errno_rows(window: u32, key: &CallKey, counts: &Counts) -> impl Iterator<Item = Errno> {
-    counts.errnos.iter().map(move |(errno, count)| Errno {
-        window,
-        container: key.container,
-        program: key.program,
-        origin: key.origin,
-        phase: key.phase,
-        abi: key.abi,
-        number: key.number,
-        errno: i32::try_from(*errno).unwrap_or(i32::MAX),
-        count: *count,
-    })
-}
-
-fn argument_row(window: u32, key: &CallKey, (index, value): (u32, u64), count: u64) -> Argument {
-    Argument {
-        window,
-        container: key.container,
-        program: key.program,
-        origin: key.origin,
-        phase: key.phase,
-        abi: key.abi,
-        number: key.number,
-        index,
-        value,
-        count,
-    }
-}
-
-fn start_row(
-    window: u32,
-    (container, parent, program, origin, phase): (u32, u32, u32, Origin, Phase),
-    count: u64,
-) -> Start {
-    Start { window, container, parent, program, origin, phase, count }
 }

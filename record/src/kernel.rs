@@ -1,43 +1,27 @@
 //! The kernel side as user space sees it: load, attach, the maps, detach.
 //!
-//! Lives here: every libbpf call. Does not: what the numbers mean (see `counters`), which container is which.
+//! Lives here: programs and maps. Does not: what the kernel must offer (see `requirements`), events (see `events`), what
+//! the numbers mean (see `counters`), which container is which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs;
 use std::io::Read;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
-use std::sync::mpsc;
+use std::os::fd::{AsFd, AsRawFd};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{
-    Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, RingBuffer, RingBufferBuilder, btf::Btf,
-};
+use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, btf::Btf};
 
 use ctrec_recording::Hook;
 
 use crate::cells;
 use crate::clock::Moment;
 use crate::error::RecordError;
+use crate::events::Events;
 use crate::program_info::recursion_misses;
+use crate::requirements;
 use crate::skel::{CtrecSkel, CtrecSkelBuilder};
-use crate::wire::{self, CgroupKey, KernelContainer, KernelPath, Message, SlotKey, Wire};
-
-const BTF: &str = "/sys/kernel/btf/vmlinux";
-
-/// Hooks without which nothing can be recorded, as the kernel's BTF names their tracepoints.
-const NEEDED: [&str; 7] = [
-    "btf_trace_sys_exit",
-    "btf_trace_sched_process_fork",
-    "btf_trace_sched_process_exec",
-    "btf_trace_sched_process_exit",
-    "btf_trace_cgroup_mkdir",
-    "btf_trace_cgroup_attach_task",
-    "btf_trace_cgroup_rmdir",
-];
-const PREPARE_EXEC: &str = "btf_trace_sched_prepare_exec";
+use crate::wire::{self, CgroupKey, KernelContainer, KernelPath, SlotKey, Wire};
 
 /// Where libbpf keeps the object; outlives [`Kernel`].
 #[derive(Debug)]
@@ -65,43 +49,13 @@ impl fmt::Debug for Kernel<'_> {
     }
 }
 
-/// Whether this process may load programs and this kernel can run them.
-pub(crate) fn check() -> Result<(), RecordError> {
-    if !may_load(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
-        return Err(RecordError::NotRoot);
-    }
-    if !Path::new(BTF).exists() {
-        return Err(RecordError::NoBtf);
-    }
-    let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
-    missing_hook(|name| has_type(&btf, name)).map_or(Ok(()), |hook| Err(RecordError::NoHook { hook }))
-}
-
-/// Whether a process status has `CAP_SYS_ADMIN`, or `CAP_BPF` with `CAP_PERFMON` (Linux 5.8+), in effect.
-fn may_load(status: &str) -> bool {
-    const SYS_ADMIN: u64 = 1 << 21;
-    const BPF_AND_PERFMON: u64 = 1 << 39 | 1 << 38;
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    effective & SYS_ADMIN != 0 || effective & BPF_AND_PERFMON == BPF_AND_PERFMON
-}
-
-/// The first needed hook that a kernel does not have.
-fn missing_hook(has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    NEEDED.into_iter().find(|name| !has(name)).map(|name| name.trim_start_matches("btf_trace_"))
-}
-
-fn has_type(btf: &Btf<'_>, name: &str) -> bool {
-    btf.type_by_name::<libbpf_rs::btf::types::Typedef<'_>>(name).is_some()
-}
-
 impl<'storage> Kernel<'storage> {
     /// Loads the programs; nothing is attached yet. With `discover`, cgroups outside of known containers are followed.
     pub(crate) fn load(storage: &'storage mut Storage, discover: bool) -> Result<Self, RecordError> {
-        check()?;
+        requirements::check()?;
         let load = |source| RecordError::Load { source };
         let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
-        let exact_exec = has_type(&btf, PREPARE_EXEC);
+        let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
         let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
         let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
         open.progs.on_prepare_exec.set_autoload(exact_exec);
@@ -349,39 +303,7 @@ impl<'storage> Kernel<'storage> {
 
     /// The ring buffer.
     pub(crate) fn events(&self) -> Result<Events, RecordError> {
-        let (sender, receiver) = mpsc::channel();
-        let mut builder = RingBufferBuilder::new();
-        builder
-            .add(&self.skel.maps.events, move |bytes| {
-                // The receiver lives as long as the ring; a send cannot fail while it is polled.
-                sender.send(wire::message(bytes)).map_or(-1, |()| 0)
-            })
-            .map_err(map_error("events"))?;
-        let ring = builder.build().map_err(map_error("events"))?;
-        let descriptor = self.skel.maps.events.as_fd().try_clone_to_owned();
-        let descriptor = descriptor.map_err(|source| RecordError::System { what: "wait for events", source })?;
-        Ok(Events { ring, descriptor, receiver })
-    }
-}
-
-/// Events from the kernel. Its descriptor is readable when there are any.
-pub(crate) struct Events {
-    ring: RingBuffer<'static>,
-    descriptor: OwnedFd,
-    receiver: mpsc::Receiver<Result<Message, wire::WireError>>,
-}
-
-impl Events {
-    /// Events that have arrived, oldest first.
-    pub(crate) fn take(&self) -> Result<Vec<Message>, RecordError> {
-        self.ring.consume().map_err(map_error("events"))?;
-        Ok(self.receiver.try_iter().collect::<Result<_, _>>()?)
-    }
-}
-
-impl AsFd for Events {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+        Events::of(&self.skel.maps.events)
     }
 }
 
@@ -411,23 +333,4 @@ fn entries<K: Wire, V: Wire>(map: &impl MapCore, name: &'static str) -> Result<V
         }
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn root_without_capabilities_may_not_load() {
-        assert!(may_load("Name:\tx\nCapEff:\t000001ffffffffff\n"));
-        assert!(may_load("CapEff:\t000000c000000000\n"));
-        assert!(!may_load("CapEff:\t0000000000000000\n"));
-        assert!(!may_load(""));
-    }
-
-    #[test]
-    fn a_missing_hook_is_named() {
-        assert_eq!(missing_hook(|_| true), None);
-        assert_eq!(missing_hook(|name| name != "btf_trace_cgroup_mkdir"), Some("cgroup_mkdir"));
-    }
 }

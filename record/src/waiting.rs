@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::RecordError;
-use crate::kernel::Events;
+use crate::events::Events;
 
 /// SIGINT, SIGTERM and SIGHUP, while this value lives.
 #[derive(Debug)]

@@ -23,13 +23,15 @@ use crate::containers::{Containers, Matcher};
 use crate::counters::Counters;
 use crate::engine::Host;
 use crate::error::RecordError;
-use crate::kernel::{self, Events, Kernel, Storage};
+use crate::events::Events;
+use crate::kernel::{Kernel, Storage};
+use crate::requirements;
 use crate::waiting::{Signals, wait};
 use stop::Stop;
 
 /// Records until it is over. `observe` is called once it runs, once a window, and at the end.
 pub fn record(options: &Options, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RecordError> {
-    kernel::check()?;
+    requirements::check()?;
     let hierarchies = Hierarchies::read(Path::new("/proc"))
         .map_err(|source| RecordError::Host { path: "/proc/self/mountinfo".into(), source })?;
     let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;

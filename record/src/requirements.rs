@@ -1,0 +1,73 @@
+//! What recording needs of this process and this kernel, asked before anything is loaded.
+
+use std::fs;
+use std::path::Path;
+
+use libbpf_rs::btf::Btf;
+
+use crate::error::RecordError;
+
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Hooks without which nothing can be recorded, as the kernel's BTF names their tracepoints.
+const NEEDED: [&str; 7] = [
+    "btf_trace_sys_exit",
+    "btf_trace_sched_process_fork",
+    "btf_trace_sched_process_exec",
+    "btf_trace_sched_process_exit",
+    "btf_trace_cgroup_mkdir",
+    "btf_trace_cgroup_attach_task",
+    "btf_trace_cgroup_rmdir",
+];
+/// Tells execve and execveat apart, and their ABI (Linux 6.10+).
+pub(crate) const PREPARE_EXEC: &str = "btf_trace_sched_prepare_exec";
+
+/// Whether this process may load programs and this kernel can run them.
+pub(crate) fn check() -> Result<(), RecordError> {
+    if !may_load(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+        return Err(RecordError::NotRoot);
+    }
+    if !Path::new(BTF).exists() {
+        return Err(RecordError::NoBtf);
+    }
+    let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
+    missing_hook(|name| has_hook(&btf, name)).map_or(Ok(()), |hook| Err(RecordError::NoHook { hook }))
+}
+
+/// Whether a process status has `CAP_SYS_ADMIN`, or `CAP_BPF` with `CAP_PERFMON` (Linux 5.8+), in effect.
+fn may_load(status: &str) -> bool {
+    const SYS_ADMIN: u64 = 1 << 21;
+    const BPF_AND_PERFMON: u64 = 1 << 39 | 1 << 38;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    effective & SYS_ADMIN != 0 || effective & BPF_AND_PERFMON == BPF_AND_PERFMON
+}
+
+/// The first needed hook that a kernel does not have.
+fn missing_hook(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    NEEDED.into_iter().find(|name| !has(name)).map(|name| name.trim_start_matches("btf_trace_"))
+}
+
+/// Whether the kernel has a tracepoint, by the type that BTF has for it.
+pub(crate) fn has_hook(btf: &Btf<'_>, name: &str) -> bool {
+    btf.type_by_name::<libbpf_rs::btf::types::Typedef<'_>>(name).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_without_capabilities_may_not_load() {
+        assert!(may_load("Name:\tx\nCapEff:\t000001ffffffffff\n"));
+        assert!(may_load("CapEff:\t000000c000000000\n"));
+        assert!(!may_load("CapEff:\t0000000000000000\n"));
+        assert!(!may_load(""));
+    }
+
+    #[test]
+    fn a_missing_hook_is_named() {
+        assert_eq!(missing_hook(|_| true), None);
+        assert_eq!(missing_hook(|name| name != "btf_trace_cgroup_mkdir"), Some("cgroup_mkdir"));
+    }
+}
