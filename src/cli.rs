@@ -114,7 +114,7 @@ pub(crate) struct PolicyOptions {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: BaselineName,
     /// Allow these calls in any case; may be repeated or separated by commas
-    #[arg(long, value_name = "CALL", value_delimiter = ',')]
+    #[arg(long, value_name = "CALL", value_delimiter = ',', value_parser = call)]
     pub(crate) include: Vec<String>,
 }
 
@@ -258,6 +258,14 @@ pub(crate) enum InspectFormat {
     Text,
     /// For a program
     Json,
+}
+
+/// Whether a table knows the name is for the recommendation to say, with those that look alike.
+fn call(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is no name of a call; write one such as openat".to_owned()),
+        name => Ok(name.to_owned()),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,6 +4,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use ctrec_analyze::select::SelectError;
 use ctrec_enforce::{LiveError, RunError};
 use ctrec_record::RecordError;
 use ctrec_recording::StoreError;
@@ -47,6 +48,8 @@ fn code(error: &anyhow::Error, with_command: bool) -> u8 {
     }
     if with_command {
         OWN_FAILURE
+    } else if matches!(error.downcast_ref::<SelectError>(), Some(SelectError::NotAPattern(_))) {
+        USAGE
     } else if is_environment(error) {
         ENVIRONMENT
     } else {

@@ -142,6 +142,10 @@ impl Run {
     /// The call failed so often, with this errno.
     pub(crate) fn failed(self, name: &str, errno: i32, count: u64) -> Self {
         let number = names::number(self.abi, name).unwrap();
+        self.number_failed(number, errno, count)
+    }
+
+    pub(crate) fn number_failed(self, number: i64, errno: i32, count: u64) -> Self {
         let mut run = self.call(number, |call| call.failed = count);
         run.recording.errnos.push(Errno {
             window: run.window,

@@ -62,8 +62,8 @@ pub(super) fn check(behaviour: &Behaviour, policy: &Policy, candidates: &[Candid
     let mut checked = Checked::default();
     for candidate in candidates {
         for (call, fate) in &recommendation.fates {
-            if *fate == Fate::Refused || call.name().is_none() {
-                continue; /* refused today, and the container lives with that; or a number that no profile can name */
+            if *fate == Fate::Refused || call.name().is_none() || call.is_unfiltered() {
+                continue; /* refused today, and the container lives with that; or nothing that a profile decides on */
             }
             let arguments = arguments(behaviour, &recommendation.profile, *call);
             checked.put(candidate, *call, &arguments, None);

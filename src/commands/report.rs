@@ -11,9 +11,10 @@ use crate::cli::{Report, ReportFormat};
 use crate::output::{print, tell, write};
 
 pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
+    let pattern = options.container.as_deref().map(str::parse::<Pattern>).transpose()?;
     let runs = Runs::open(&options.stores, quiet)?;
-    let selections = match &options.container {
-        Some(pattern) => vec![pattern.parse::<Pattern>()?.select(runs.containers())?],
+    let selections = match pattern {
+        Some(pattern) => vec![pattern.select(runs.containers())?],
         None => Selection::every(runs.containers()),
     };
     let contents = Contents::of(&runs.behaviours(&selections)?, &stores::policy(&options.policy, Dialect::default()))?;

@@ -78,7 +78,7 @@ pub(super) fn policy(options: &PolicyOptions, dialect: Dialect) -> Policy {
         BaselineName::Runc => Baseline::Runc,
         BaselineName::Crun => Baseline::Crun,
     };
-    policy.include = options.include.iter().map(|name| name.trim().to_owned()).collect::<BTreeSet<_>>();
+    policy.include = options.include.iter().cloned().collect::<BTreeSet<_>>();
     if options.without_exec {
         policy.origins.remove(&Origin::Exec);
     }

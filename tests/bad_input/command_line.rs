@@ -2,7 +2,9 @@
 
 use tempfile::TempDir;
 
-use crate::ctrec::{BAD_INPUT, ENVIRONMENT, OWN_FAILURE, assert_refusal, assert_refused, ctrec, ctrec_without_root};
+use crate::ctrec::{
+    BAD_INPUT, ENVIRONMENT, OWN_FAILURE, USAGE, assert_refusal, assert_refused, ctrec, ctrec_without_root,
+};
 use crate::sample::{text, write};
 
 #[test]
@@ -14,6 +16,9 @@ fn a_command_line_that_is_wrong_ends_with_2() {
         &["record", "--container", "web", "--", "true"],
         &["recommend", "--dialect", "latin"],
         &["recommend"],
+        &["recommend", "--container", "web", "--include", ""],
+        &["recommend", "--container", "web", "--include", "mount,"],
+        &["recommend", "--container", "web", "--runtime", "youki"],
         &["run", "--profile", "profile.json"],
         &["inspect"],
         &["inspect", "--pid", "0"],
@@ -25,6 +30,16 @@ fn a_command_line_that_is_wrong_ends_with_2() {
         let output = ctrec(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    }
+}
+
+#[test]
+fn what_is_no_pattern_is_told_which_there_are() {
+    for pattern in ["", "[", "label=a", "pod=x", "image=", "name=web"] {
+        for words in [&["record", "--container"][..], &["recommend", "--container"], &["report", "--container"]] {
+            let needles = [&*format!("\"{pattern}\" is no pattern"), "image=IMAGE"];
+            assert_refused(&[words, &[pattern]].concat(), USAGE, &needles);
+        }
     }
 }
 

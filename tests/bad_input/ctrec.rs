@@ -2,6 +2,9 @@
 
 use std::process::{Command, Output};
 
+/// Words that are no command line.
+pub(crate) const USAGE: i32 = 2;
+
 /// A command that cannot do what it is asked for.
 pub(crate) const ENVIRONMENT: i32 = 3;
 

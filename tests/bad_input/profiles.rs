@@ -13,10 +13,12 @@ use crate::ctrec::{BAD_INPUT, ENVIRONMENT, OWN_FAILURE, assert_refusal, assert_r
 use crate::sample::{store, text, write};
 
 /// Every way in which a profile can be wrong, and what the error must name.
-const BROKEN_PROFILES: [(&str, &str); 6] = [
+const BROKEN_PROFILES: [(&str, &str); 8] = [
     ("{", "line 1"),
     ("[]", "object"),
     (r#"{"syscalls": []}"#, "defaultAction"),
+    (r#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultAction": "SCMP_ACT_ERRNO"}"#, r#""defaultAction" again"#),
+    (r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["a"], "names": []}]}"#, "twice"),
     (r#"{"defaultAction": "SCMP_ACT_NICE"}"#, "SCMP_ACT_NICE"),
     (r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_Z80"]}"#, "SCMP_ARCH_Z80"),
     (r#"{"seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []}}"#, "seccomp"),

@@ -1,6 +1,6 @@
 //! Words that hold more than letters: whoever chose them must not reach the terminal through an error.
 
-use crate::ctrec::{BAD_INPUT, ENVIRONMENT, OWN_FAILURE, assert_refused, ctrec};
+use crate::ctrec::{BAD_INPUT, ENVIRONMENT, OWN_FAILURE, USAGE, assert_refused, ctrec};
 use crate::sample::{store, text};
 
 /// Colours, a title, a forged line, an order of letters that reads backwards.
@@ -11,10 +11,11 @@ fn no_error_passes_on_what_a_terminal_would_obey() {
     let store = store();
     let store = text(store.path());
     for (code, words) in [
-        (BAD_INPUT, &["recommend", "--container", HOSTILE, store][..]),
+        (USAGE, &["recommend", "--container", HOSTILE, store][..]),
+        (BAD_INPUT, &["recommend", "--container", &HOSTILE.replace('[', ""), store]),
         (BAD_INPUT, &["recommend", "--container", "web", "--include", HOSTILE, store]),
         (BAD_INPUT, &["report", HOSTILE]),
-        (BAD_INPUT, &["report", "--container", HOSTILE, store]),
+        (USAGE, &["report", "--container", HOSTILE, store]),
         (BAD_INPUT, &["verify", "--profile", HOSTILE, "--container", "web", store]),
         (BAD_INPUT, &["inspect", "--container", HOSTILE]),
         (ENVIRONMENT, &["report", "--output", &format!("/proc/{HOSTILE}"), store]),

@@ -93,6 +93,11 @@ impl CallId {
         crate::names::name(self.abi, self.number)
     }
 
+    /// Whether the kernel lets it past every filter.
+    pub fn is_unfiltered(self) -> bool {
+        self.name().is_some_and(|name| crate::known::is_unfiltered(name, crate::abi::architecture(self.abi)))
+    }
+
     /// Its name, or ABI and number.
     pub fn label(self) -> String {
         crate::names::label(self.abi, self.number)

@@ -28,6 +28,20 @@ pub enum DialectError {
         #[source]
         source: serde_json::Error,
     },
+    /// A key that an object has twice.
+    #[error(
+        "the profile has one key twice (line {line}, column {column}), of which dockerd and runc take the last and crun \
+         the first: keep one"
+    )]
+    KeyTwice {
+        /// Line of the second, from 1.
+        line: usize,
+        /// Column of its end, from 1.
+        column: usize,
+        /// Which key.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The profile is one level down, where engines do not look.
     #[error(
         "the profile is inside \"{inside}\", and an engine given this file would run the container without any \

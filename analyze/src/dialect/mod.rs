@@ -15,6 +15,7 @@ mod fields;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod unique;
 mod words;
 
 pub use error::DialectError;

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::DialectError;
 use super::fields::Fields;
+use super::unique::Unique;
 use super::words::{self, Arch};
 use crate::known::{Gate, Host};
 use crate::profile::{Action, Architecture, Condition, Operator, Profile, Reason, Rule};
@@ -54,11 +53,7 @@ pub fn parse(text: &str, context: &ParseContext) -> Result<Parsed, DialectError>
     if text.len() > TEXT_LIMIT {
         return Err(DialectError::TooLarge { bytes: text.len(), limit: TEXT_LIMIT });
     }
-    let value: Value = serde_json::from_str(text).map_err(|source| DialectError::NotJson {
-        line: source.line(),
-        column: source.column(),
-        source,
-    })?;
+    let Unique(value) = serde_json::from_str(text).map_err(unreadable)?;
     let mut top = Fields::of(String::new(), &value)?;
     let mut warnings = Vec::new();
     let default_action = default_action(&mut top)?;
@@ -71,6 +66,16 @@ pub fn parse(text: &str, context: &ParseContext) -> Result<Parsed, DialectError>
     }
     top.warn_of_unknown(&mut warnings);
     Ok(Parsed { profile: Profile { default_action, architectures, flags, rules }, warnings })
+}
+
+fn unreadable(source: serde_json::Error) -> DialectError {
+    let (line, column) = (source.line(), source.column());
+    // Any JSON is data that fits, but for a key that stands twice.
+    if source.is_data() {
+        DialectError::KeyTwice { line, column, source }
+    } else {
+        DialectError::NotJson { line, column, source }
+    }
 }
 
 fn default_action(top: &mut Fields<'_>) -> Result<Action, DialectError> {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{Source, architectures_named, read};
+use super::{Source, architecture_named, architectures_named, read};
 use crate::profile::Architecture;
 
 /// A call that any program may make at any time, so a recording that does not show it proves nothing.
@@ -43,6 +43,24 @@ struct AlwaysGroup {
     why: String,
     architectures: Vec<String>,
     calls: Vec<String>,
+}
+
+/// `profiles/unfiltered.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnfilteredFile {
+    #[expect(dead_code, reason = "for readers of the file; its presence is checked by reading it")]
+    source: Source,
+    calls: Vec<Unfiltered>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unfiltered {
+    call: String,
+    architecture: String,
+    #[expect(dead_code, reason = "for readers of the file; its presence is checked by reading it")]
+    why: String,
 }
 
 /// `profiles/errno.json`.
@@ -88,6 +106,13 @@ pub fn dangerous() -> &'static [DangerousCall] {
         calls.sort_by_key(|call| call.name);
         calls
     })
+}
+
+/// Whether the kernel lets a call of an architecture past every filter: no rule is needed for it, and none refuses it.
+pub fn is_unfiltered(name: &str, architecture: Architecture) -> bool {
+    static FILE: OnceLock<UnfilteredFile> = OnceLock::new();
+    let file: &UnfilteredFile = FILE.get_or_init(|| read(include_str!("../../../profiles/unfiltered.json")));
+    file.calls.iter().any(|it| it.call == name && architecture_named(&it.architecture) == Some(architecture))
 }
 
 /// Number from which on unlisted calls must fail with ENOSYS: from here on all architectures share one numbering,

@@ -1,8 +1,8 @@
 //! What is known before anything is recorded, and the questions one asks of it.
 //!
 //! Lives here: engines' default profiles ([`engine_default`]), what container runtimes call with the filter in force
-//! ([`runtime_baseline`]), what any program may call at any time ([`always`]), and what the errno rule needs
-//! ([`dangerous`], [`enosys_floor`]). The facts are data: `profiles/*.json`, each file with its source, compiled in.
+//! ([`runtime_baseline`]), what any program may call at any time ([`always`]), what no filter sees ([`is_unfiltered`]),
+//! and what the errno rule needs ([`dangerous`], [`enosys_floor`]). The facts are data: `profiles/*.json`, each file with its source, compiled in.
 //! Does not: what a recording showed, and any decision what to recommend.
 
 mod calls;
@@ -12,7 +12,7 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 
-pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor};
+pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor, is_unfiltered};
 pub use engine::{EngineDefault, Verdict, default_capabilities, engine_default};
 pub(crate) use gate::{Gate, Host};
 pub use runtime::{BaselineCall, CRUN, Need, RUNC, runtime_baseline};

@@ -227,6 +227,16 @@ fn dangerous_calls_are_old_enough_to_be_missed_and_are_in_no_baseline() {
 }
 
 #[test]
+fn what_no_filter_sees_is_a_call_of_its_architecture_alone() {
+    for (name, number) in [("uretprobe", 335), ("uprobe", 336)] {
+        assert_eq!(names::number(Abi::X86_64, name), Some(number));
+        assert!(is_unfiltered(name, Architecture::X86_64));
+        assert!(!is_unfiltered(name, Architecture::X86) && !is_unfiltered(name, Architecture::X32));
+    }
+    assert!(!is_unfiltered("read", Architecture::X86_64));
+}
+
+#[test]
 fn data_says_where_it_comes_from() {
     assert!(docker().source.what.contains("moby/profiles"));
     assert!(docker().source.version.contains("cd3bed8"));

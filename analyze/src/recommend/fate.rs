@@ -85,9 +85,12 @@ impl Filters {
         filters
     }
 
-    /// What became of a call of a container. Without a filter that is known, nothing was refused.
+    /// What became of a call of a container. Without a filter that is known, nothing was refused,
+    /// and neither is what no filter sees.
     pub(super) fn fate(&self, instance: &Instance, call: CallId, outcome: &Outcome) -> Fate {
-        let Some(enforced) = self.by_instance.get(instance) else { return Fate::Made };
+        let Some(enforced) = self.by_instance.get(instance).filter(|_| !call.is_unfiltered()) else {
+            return Fate::Made;
+        };
         let carried_out = [outcome.succeeded, outcome.interrupted, outcome.unfinished].iter().any(|count| *count > 0);
         match enforced.answer(call) {
             Answer::Ends => Fate::Refused,

@@ -15,6 +15,8 @@ use crate::text::{counted, errno, visible};
 /// Fewer windows than this say nothing about whether a recording was long enough.
 const FEWEST_WINDOWS: usize = 5;
 const ENOSYS: i32 = 38;
+/// How a container is recorded whole, with its start and what its engine knows of it.
+const START_FIRST: &str = "Start the recording first, then the container.";
 
 /// What findings are made from.
 pub(super) struct Evidence<'a> {
@@ -84,7 +86,7 @@ fn loss(kind: LossKind, count: u64, details: Vec<String>) -> Finding {
         LossKind::AttachGap => (
             Incomplete,
             "incomplete: something was recorded later than it started, so its first calls are missing",
-            "Start the recording first, then the container.",
+            START_FIRST,
         ),
         LossKind::Unresolved => (
             Incomplete,
@@ -93,7 +95,7 @@ fn loss(kind: LossKind, count: u64, details: Vec<String>) -> Finding {
         ),
         LossKind::CutOff => (
             Incomplete,
-            "incomplete: a run ended without its last window (killed, or a power cut)",
+            "incomplete: a run ended without its last window, killed or by a power cut",
             "What came before is whole; record again for the rest.",
         ),
         LossKind::WriteDelayed => (
@@ -112,8 +114,7 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if evidence.calls.is_empty() {
         let text = "no call of the workload was seen, so the profile holds only what any container needs";
-        let advice = "Record while the container starts and works.";
-        findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, advice, Vec::new()));
+        findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, START_FIRST, Vec::new()));
     }
     let running: Vec<String> =
         behaviour.containers().values().filter(|facts| facts.already_running).map(|facts| facts.name.clone()).collect();
@@ -124,8 +125,7 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
             running.len(),
             counted(of, "container")
         );
-        let advice = "Record again and start the container while ctrec records.";
-        findings.push(finding(Severity::Incomplete, Kind::AlreadyRunning, text, advice, running));
+        findings.push(finding(Severity::Incomplete, Kind::AlreadyRunning, text, START_FIRST, running));
     }
     let too_short = recorded.windows < FEWEST_WINDOWS;
     if too_short {
@@ -199,9 +199,8 @@ fn filters(evidence: &Evidence<'_>) -> Vec<Finding> {
     }
     if !evidence.filters.unknown.is_empty() {
         let text = "the filter that the container ran under is not known, so calls that it refused cannot be told from failed ones, and stay in the profile";
-        let advice = "Record while the container starts, so that its bundle is found.";
         let who = evidence.filters.unknown.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        findings.push(finding(Severity::Note, Kind::FilterUnknown, text, advice, who));
+        findings.push(finding(Severity::Note, Kind::FilterUnknown, text, START_FIRST, who));
     }
     findings
 }
@@ -210,10 +209,11 @@ fn were(count: usize) -> String {
     if count == 1 { "1 call was".to_owned() } else { format!("{count} calls were") }
 }
 
-/// Refused calls that nothing else brings into the profile.
+/// Refused calls that nothing else brings into the profile. Those without a name cannot be brought there at all, and
+/// have a finding of their own.
 fn left_out<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = (&'a CallId, &'a Wanted)> {
-    let allowed = |call: &CallId| call.name().is_some_and(|name| evidence.allowed.contains_key(name));
-    of_fate(evidence, Fate::Refused).filter(move |(call, _)| !allowed(call))
+    let missing = |call: &CallId| call.name().is_some_and(|name| !evidence.allowed.contains_key(name));
+    of_fate(evidence, Fate::Refused).filter(move |(call, _)| missing(call))
 }
 
 fn of_fate<'a>(evidence: &'a Evidence<'_>, fate: Fate) -> impl Iterator<Item = (&'a CallId, &'a Wanted)> {
@@ -225,7 +225,11 @@ fn lines(calls: Vec<(&CallId, &Wanted)>) -> Vec<String> {
     let lines = calls.into_iter().map(|(call, wanted)| {
         let sum = wanted.outcome();
         let errnos: Vec<String> = sum.errnos.keys().map(|number| errno(*number)).collect();
-        let how = if errnos.is_empty() { "killed".to_owned() } else { errnos.join(", ") };
+        let how = match errnos.as_slice() {
+            [] if wanted.fate == Fate::Refused => "killed".to_owned(),
+            [] => "never with an error".to_owned(),
+            some => some.join(", "),
+        };
         let programs: BTreeSet<&str> = wanted.sources.keys().map(|source| &*source.program).collect();
         let programs: Vec<String> = programs.into_iter().map(visible).collect();
         let times = counted(usize::try_from(sum.total()).unwrap_or(usize::MAX), "time");
@@ -237,12 +241,11 @@ fn lines(calls: Vec<(&CallId, &Wanted)>) -> Vec<String> {
 fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let kept = || evidence.calls.iter().filter(|(_, wanted)| wanted.fate != Fate::Refused);
-    let unknown: Vec<String> = kept().filter(|(call, _)| call.name().is_none()).map(|(call, _)| call.label()).collect();
+    let unknown: Vec<_> = evidence.calls.iter().filter(|(call, _)| call.name().is_none()).collect();
     if !unknown.is_empty() {
         let text = "no table has a name for some call numbers, so no rule can allow them";
-        let advice =
-            "If the kernel knows them, a newer ctrec may name them; a program that probes for calls needs nothing.";
-        findings.push(finding(Severity::Note, Kind::UnknownNumber, text, advice, unknown));
+        let advice = "A program that probes for calls needs nothing. If the kernel has them, a newer ctrec may name them, for engines with a libseccomp that does too.";
+        findings.push(finding(Severity::Note, Kind::UnknownNumber, text, advice, lines(unknown)));
     }
     let programs = |name: &str| -> Vec<String> {
         let sources =
@@ -289,9 +292,8 @@ fn names_and_baselines(evidence: &Evidence<'_>) -> Vec<Finding> {
             "the runtime or its settings are not known, so the calls of {runtimes} are allowed {}",
             verbs.join(" and ")
         );
-        let advice = "Record while the container starts, under its engine, for a shorter list.";
         let who = who.into_iter().map(str::to_owned).collect();
-        findings.push(finding(Severity::Note, Kind::BaselineUnion, text, advice, who));
+        findings.push(finding(Severity::Note, Kind::BaselineUnion, text, START_FIRST, who));
     }
     findings
 }

@@ -154,7 +154,7 @@ fn architectures(
 
 fn observed(calls: &BTreeMap<CallId, Wanted>) -> Allowed {
     let mut allowed = Allowed::new();
-    for (call, wanted) in calls.iter().filter(|(_, wanted)| wanted.fate != Fate::Refused) {
+    for (call, wanted) in calls.iter().filter(|(call, wanted)| wanted.fate != Fate::Refused && !call.is_unfiltered()) {
         let Some(name) = call.name() else { continue };
         let reasons = wanted.sources.iter().map(|(source, outcome)| Reason::Observed {
             program: source.program.to_string(),

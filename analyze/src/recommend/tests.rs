@@ -68,7 +68,7 @@ proptest! {
             let call = crate::behaviour::CallId { abi: row.abi, number: row.number };
             let sum = row.succeeded + row.failed + row.interrupted + row.unfinished;
             let refused = sum == 0 || recommendation.fates[&call] == Fate::Refused;
-            if let Some(name) = call.name().filter(|_| !refused) {
+            if let Some(name) = call.name().filter(|_| !refused && !call.is_unfiltered()) {
                 prop_assert!(allows(&recommendation, name), "{}", name);
                 prop_assert!(recommendation.profile.architectures.contains(&crate::abi::architecture(row.abi)));
             }
@@ -461,8 +461,38 @@ fn risky_and_nameless_calls_are_found() {
     let found = kinds(&recommendation);
     assert!(found.is_superset(&BTreeSet::from([Kind::IoUring, Kind::UnknownNumber, Kind::NewName])));
     let unknown = recommendation.findings.iter().find(|finding| finding.kind == Kind::UnknownNumber).unwrap();
-    assert_eq!(unknown.evidence, ["x86_64:9999"]);
+    assert_eq!(unknown.evidence, ["x86_64:9999: 1 time, never with an error, by /usr/sbin/nginx"]);
     assert!(recommendation.findings.iter().all(|finding| !finding.advice.is_empty()));
+}
+
+#[test]
+fn what_the_kernel_lets_past_every_filter_gets_no_rule_and_no_finding() {
+    let run = Run::new("r").filter(&allowing(&["read"])).made("read", 1).failed("uretprobe", 1, 2).made("uprobe", 1);
+    let recommendation = judge(&run);
+    assert!(!allows(&recommendation, "uretprobe") && !allows(&recommendation, "uprobe"));
+    assert!(recommendation.fates.values().all(|fate| *fate == Fate::Made), "{:?}", recommendation.fates);
+    assert!(kinds(&recommendation).is_disjoint(&BTreeSet::from([Kind::Refused, Kind::RefusedOrFailed, Kind::NewName])));
+}
+
+#[test]
+fn nobody_is_told_to_include_a_number() {
+    let recommendation = judge(&Run::new("r").filter(&allowing(&["read"])).number_failed(9999, 1, 1));
+    assert!(!kinds(&recommendation).contains(&Kind::Refused));
+    assert!(recommendation.findings.iter().all(|finding| !finding.advice.contains("--include")));
+    let finding = recommendation.findings.iter().find(|finding| finding.kind == Kind::UnknownNumber).unwrap();
+    assert_eq!(finding.evidence, ["x86_64:9999: 1 time, EPERM, by /usr/sbin/nginx"]);
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_told_in_one_sentence() {
+    let mut run = Run::new("r").made("read", 1).loss(LossKind::CutOff, 1, "");
+    run.recording.header.ended_ns = None;
+    let recommendation = judge(&run);
+    let text: Vec<&str> = recommendation.findings.iter().map(|finding| finding.text.as_str()).collect();
+    assert!(
+        text.contains(&"incomplete: a run ended without its last window, killed or by a power cut (1)"),
+        "{text:?}"
+    );
 }
 
 #[test]

@@ -299,10 +299,13 @@ fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation,
 
 /// What the profile does with a call, and if nothing, why.
 fn in_profile(call: CallId, facts: &CallFacts, recommendation: &Recommendation) -> &'static str {
-    let Some(name) = call.name() else { return "no name" };
+    let Some(name) = call.name() else { return "left out: no name" };
     let mut allowing = recommendation.profile.rules_of(name).filter(|rule| rule.action == Action::Allow).peekable();
     if allowing.peek().is_some() {
         return if allowing.any(|rule| rule.conditions.is_empty()) { "allowed" } else { "by argument" };
+    }
+    if call.is_unfiltered() {
+        return "needs no rule";
     }
     let only_setup = facts.sources.keys().all(|Source { phase, .. }| *phase == Phase::Setup);
     match recommendation.fates.get(&call) {

@@ -51,13 +51,14 @@ fn what_the_default_refuses_comes_first() {
     let order: Vec<&str> = report.containers[0].calls.iter().map(|call| call.name.as_str()).collect();
     assert_eq!(order, ["x86_64:9999", "mount", "accept4", "capset", "execve", "read"]);
     let profile: Vec<&str> = report.containers[0].calls.iter().map(|call| call.profile).collect();
-    assert_eq!(profile, ["no name", "left out: refused", "allowed", "allowed", "allowed", "allowed"]);
+    assert_eq!(profile, ["left out: no name", "left out: refused", "allowed", "allowed", "allowed", "allowed"]);
 }
 
 #[test]
 fn markdown_has_a_row_for_each_source_of_a_call() {
     let markdown = report(&sample()).markdown().unwrap();
     assert!(!markdown.contains("\n\n\n") && markdown.ends_with('\n'), "{markdown}");
+    assert!(markdown.starts_with("# "), "{markdown}");
     let table = |title: &str| -> Vec<&str> {
         let section = markdown.split(title).nth(1).unwrap().split("\n## ").next().unwrap();
         section.lines().filter(|line| line.starts_with('|')).collect()
@@ -162,4 +163,38 @@ proptest! {
         prop_assert_eq!(one.markdown().unwrap(), other.markdown().unwrap());
         prop_assert_eq!(one.json().unwrap(), other.json().unwrap());
     }
+}
+
+#[test]
+fn the_last_window_and_the_last_windows_are_told_apart() {
+    let screen = |quiet: u32| {
+        let mut run = Run::new("r").made("read", 1);
+        for number in 2..=1 + quiet {
+            run = run.window(number).made("read", 1);
+        }
+        let behaviour = behaviour(&run.recording);
+        let recommendation = recommend(&behaviour, &Policy::default()).unwrap();
+        let report = report(&run);
+        [
+            summary(&behaviour, &recommendation, &Policy::default()).unwrap(),
+            report.text().unwrap(),
+            report.markdown().unwrap(),
+        ]
+    };
+    for (quiet, expected) in
+        [(0, "The last window still showed a"), (1, "The last window showed no"), (2, "The last 2 windows showed no")]
+    {
+        for text in screen(quiet) {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+}
+
+#[test]
+fn reports_of_several_containers_are_an_empty_line_apart() {
+    let one = behaviour(&sample().recording);
+    let markdown = Report::of(&[one.clone(), one], &Policy::default()).unwrap().markdown().unwrap();
+    let title = markdown.lines().next().unwrap();
+    assert_eq!(markdown.matches(&format!("\n\n{title}\n")).count(), 1, "{markdown}");
+    assert!(!markdown.contains("\n\n\n"), "{markdown}");
 }

@@ -30,8 +30,8 @@ pub enum Pattern {
     Text(String),
     /// `image=`: a glob over images; one without tag takes every tag.
     Image(String),
-    /// `label=key=value`: the value is a glob; without a value the key must be there.
-    Label(String, Option<String>),
+    /// `label=key=value`: the value is a glob.
+    Label(String, String),
     /// `pod=namespace/name`: a glob.
     Pod(String),
 }
@@ -40,10 +40,12 @@ pub enum Pattern {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
     /// Not a pattern.
-    #[error("\"{0}\" is no pattern: write a name, an id, a glob, image=IMAGE, label=KEY=VALUE or pod=NAMESPACE/NAME")]
+    #[error(
+        "\"{0}\" is no pattern: write a name, an id, a glob (* and ?), image=IMAGE, label=KEY=VALUE or pod=NAMESPACE/NAME"
+    )]
     NotAPattern(String),
     /// The recordings hold no container at all.
-    #[error("no container was recorded: record again while one runs")]
+    #[error("no container was recorded: start the recording first, then the container")]
     NothingRecorded,
     /// No container matches.
     #[error("no container matches \"{pattern}\"; recorded were:{}", Lines(available))]
@@ -91,20 +93,17 @@ impl FromStr for Pattern {
     type Err = SelectError;
 
     fn from_str(text: &str) -> Result<Self, SelectError> {
-        let refused = || SelectError::NotAPattern(visible(text));
         let pattern = match text.split_once('=') {
-            Some(("image", image)) => Self::Image(image.to_owned()),
-            Some(("pod", pod)) => Self::Pod(pod.to_owned()),
+            Some(("image", image)) if !image.is_empty() => Some(Self::Image(image.to_owned())),
+            Some(("pod", pod)) if is_of_two(pod, '/') => Some(Self::Pod(pod.to_owned())),
             Some(("label", label)) => match label.split_once('=') {
-                Some((key, value)) => Self::Label(key.to_owned(), Some(value.to_owned())),
-                None => Self::Label(label.to_owned(), None),
+                Some((key, value)) if !key.is_empty() => Some(Self::Label(key.to_owned(), value.to_owned())),
+                _ => None,
             },
-            _ => Self::Text(text.to_owned()),
+            None if !text.is_empty() && !text.contains(['[', ']']) => Some(Self::Text(text.to_owned())),
+            _ => None,
         };
-        let empty = match &pattern {
-            Self::Text(text) | Self::Image(text) | Self::Pod(text) | Self::Label(text, _) => text.is_empty(),
-        };
-        if empty { Err(refused()) } else { Ok(pattern) }
+        pattern.ok_or_else(|| SelectError::NotAPattern(visible(text)))
     }
 }
 
@@ -113,8 +112,7 @@ impl Display for Pattern {
         match self {
             Self::Text(text) => write!(formatter, "{}", visible(text)),
             Self::Image(image) => write!(formatter, "image={}", visible(image)),
-            Self::Label(key, None) => write!(formatter, "label={}", visible(key)),
-            Self::Label(key, Some(value)) => write!(formatter, "label={}={}", visible(key), visible(value)),
+            Self::Label(key, value) => write!(formatter, "label={}={}", visible(key), visible(value)),
             Self::Pod(pod) => write!(formatter, "pod={}", visible(pod)),
         }
     }
@@ -130,7 +128,7 @@ impl Pattern {
         match self {
             Self::Image(pattern) => all(&|container| container.image.as_deref().is_some_and(|i| is_image(pattern, i))),
             Self::Pod(pattern) => all(&|container| container.pod.as_deref().is_some_and(|p| glob(pattern, p))),
-            Self::Label(key, value) => all(&|container| has_label(container, key, value.as_deref())),
+            Self::Label(key, value) => all(&|container| has_label(container, key, value)),
             Self::Text(text) => {
                 let named = all(&|container| container.name == *text);
                 let by_id = || all(&|container| is_id_prefix(text, &container.id));
@@ -233,6 +231,11 @@ fn are_alike(containers: &[&Container]) -> bool {
         || (first.entrypoint_json.is_some() && same(&|other| other.entrypoint_json == first.entrypoint_json))
 }
 
+/// Something, a separator, and something.
+fn is_of_two(text: &str, separator: char) -> bool {
+    text.split_once(separator).is_some_and(|(one, other)| !one.is_empty() && !other.is_empty())
+}
+
 fn glob(pattern: &str, text: &str) -> bool {
     WildMatch::new(pattern).matches(text)
 }
@@ -258,10 +261,10 @@ fn without_tag(image: &str) -> &str {
 }
 
 /// A column that is not JSON has no labels; reading the container's behaviour says so.
-fn has_label(container: &Container, key: &str, value: Option<&str>) -> bool {
+fn has_label(container: &Container, key: &str, value: &str) -> bool {
     let labels: serde_json::Value = serde_json::from_str(&container.labels_json).unwrap_or_default();
     let label = labels.get(key).and_then(serde_json::Value::as_str);
-    label.is_some_and(|label| value.is_none_or(|wanted| glob(wanted, label)))
+    label.is_some_and(|label| glob(value, label))
 }
 
 /// One container a line, for the end of an error.

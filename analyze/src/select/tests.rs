@@ -63,7 +63,8 @@ fn containers_are_chosen_by_what_people_know_of_them() {
         ("image=postgres", vec!["db"]),
         ("image=*gres:16", vec!["db"]),
         ("label=tier=front", vec!["web"]),
-        ("label=tier", vec!["web"]),
+        ("label=tier=*", vec!["web"]),
+        ("pod=*/db-0", vec!["db"]),
         ("pod=prod/db-*", vec!["db"]),
         ("plain", vec!["plain"]),
     ] {
@@ -73,12 +74,26 @@ fn containers_are_chosen_by_what_people_know_of_them() {
 
 #[test]
 fn what_matches_nothing_lists_what_there_is() {
-    for pattern in ["abc", "nothing", "image=nginx:1.26", "label=tier=back", "pod=db-0", "WEB"] {
+    for pattern in ["abc", "nothing", "image=nginx:1.26", "label=tier=back", "pod=prod/db", "WEB"] {
         let error = names(pattern).unwrap_err();
         assert!(matches!(error, SelectError::NoMatch { .. }), "{pattern}: {error}");
         let listed =
             "\n  db  beef00000000  docker.io/library/postgres:16\n  plain  plain\n  web  abcd00000000  nginx:1.25";
         assert!(error.to_string().contains(listed), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_pattern_is_told_which_there_are() {
+    for text in
+        ["", "[", "web[12]", "label=a", "label=", "label==x", "pod=x", "pod=", "pod=/x", "pod=x/", "image=", "name=web"]
+    {
+        let error = text.parse::<Pattern>().unwrap_err();
+        assert!(matches!(error, SelectError::NotAPattern(_)), "{text}: {error}");
+        assert!(error.to_string().contains("is no pattern: write a name, an id, a glob"), "{error}");
+    }
+    for text in ["image=[::1]:5000/nginx", "label=a=", "label=a=b=c", "pod=*/*"] {
+        assert!(text.parse::<Pattern>().is_ok(), "{text}");
     }
 }
 
@@ -133,7 +148,6 @@ fn errors_show_no_control_characters() {
     recordings[0].containers[0].name = "\u{1b}[2J".to_owned();
     let error = select("\u{1b}x", &recordings).unwrap_err().to_string();
     assert!(error.chars().all(|character| character == '\n' || !character.is_control()), "{error:?}");
-    assert!("".parse::<Pattern>().is_err() && "image=".parse::<Pattern>().is_err());
     assert!(matches!(select("x", &[]), Err(SelectError::NothingRecorded)));
 }
 
