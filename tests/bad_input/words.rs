@@ -12,7 +12,7 @@ fn no_error_passes_on_what_a_terminal_would_obey() {
     let store = text(store.path());
     for (code, words) in [
         (USAGE, &["recommend", "--container", HOSTILE, store][..]),
-        (BAD_INPUT, &["recommend", "--container", &HOSTILE.replace('[', ""), store]),
+        (BAD_INPUT, &["recommend", "--container", &HOSTILE.replace(['[', ']'], ""), store]),
         (BAD_INPUT, &["recommend", "--container", "web", "--include", HOSTILE, store]),
         (BAD_INPUT, &["report", HOSTILE]),
         (USAGE, &["report", "--container", HOSTILE, store]),

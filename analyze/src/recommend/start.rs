@@ -46,11 +46,11 @@ impl Start {
     }
 }
 
-/// A container whose runtime or no_new_privs is not known, and that was not recorded starting either.
+/// The runtimes whose calls stand in for those of one that nobody could tell, and what these are for.
 pub(super) type Guess = (String, Vec<&'static str>);
 
-/// What stands in for recordings of runtimes that nobody could tell, with the containers that it is for: the runtimes
-/// that the profile has calls of, and what these are to do.
+/// What was guessed, with the containers that it was guessed for: their runtime or its setting is not known, and they
+/// were not recorded starting, or being entered, either.
 pub(super) fn guesses<'a>(behaviour: &'a Behaviour, policy: &Policy) -> BTreeMap<Guess, BTreeSet<&'a str>> {
     let mut guesses: BTreeMap<Guess, BTreeSet<&str>> = BTreeMap::new();
     if policy.baseline != Baseline::Recorded {
