@@ -1,5 +1,5 @@
 //! A profile is used where it was not made: recorded once, in one place, a server starts under it in every other, with
-//! another runtime and another no_new_privs. And what `--without-exec` costs: nothing of the server, but an exec.
+//! another runtime and another `no_new_privs`. And what `--without-exec` costs: nothing of the server, but an exec.
 
 use std::fs;
 use std::path::Path;
