@@ -13,9 +13,20 @@ PRIVILEGED='confined run runtimes engines'
 passed=0
 failed=0
 skipped=0
-log=$(mktemp)
+# Everything temporary goes into one folder, so that tests that are interrupted leave nothing behind either.
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/ctrec-test.XXXXXX")
+chmod 1777 "$TMPDIR"
+export TMPDIR
+log=$TMPDIR/log
+
+# A dockerd that is ending may still use what is there.
 clean_up() {
-    rm -f "$log"
+    tries=20
+    until rm -rf --one-file-system -- "$TMPDIR" 2>/dev/null || as_root rm -rf --one-file-system -- "$TMPDIR" 2>/dev/null ||
+        [ "$tries" -eq 0 ]; do
+        tries=$((tries - 1))
+        sleep 1
+    done
 }
 at_end clean_up
 
@@ -57,7 +68,7 @@ outcomes() {
 
 # The options that name every test binary that needs no root, in all crates.
 unprivileged() {
-    for file in tests/*.rs tests/*/main.rs */tests/*.rs; do
+    for file in tests/*.rs tests/*/main.rs */tests/*.rs */tests/*/main.rs; do
         name=${file%/main.rs}
         name=$(basename "$name" .rs)
         case " $PRIVILEGED * " in
@@ -87,7 +98,7 @@ say 'the rest runs as root'
 set --
 if [ "$(id -u)" -ne 0 ]; then
     as_root true
-    set -- --config "target.$(rustc -vV | sed -n 's/^host: //p').runner = ['sudo', '-E', 'env', 'PATH=$PATH']"
+    set -- --config "target.$(rustc -vV | sed -n 's/^host: //p').runner = ['sudo', '-E', 'env', 'PATH=$PATH', 'TMPDIR=$TMPDIR']"
 fi
 for name in $PRIVILEGED; do
     tests "$@" --workspace --test "$name" -- --test-threads=1

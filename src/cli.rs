@@ -67,7 +67,7 @@ pub(crate) struct Record {
     /// Stop after this long, such as 30s or 10m; without it, on Ctrl-C or when the command ends
     #[arg(long, value_parser = duration)]
     pub(crate) duration: Option<Duration>,
-    /// Record only these containers: a name, id prefix, glob, image=..., label=k=v or pod=ns/name; may be repeated
+    /// Record only these containers, not all: a name, id prefix, glob, image=..., label=k=v or pod=ns/name; may be repeated
     #[arg(long, value_name = "PATTERN", conflicts_with = "command")]
     pub(crate) container: Vec<String>,
     /// Store to append a run to
@@ -222,10 +222,10 @@ pub(crate) struct Run {
     /// Keep a capability that was taken away; may be repeated
     #[arg(long, value_name = "CAP")]
     pub(crate) cap_add: Vec<String>,
-    /// Set `no_new_privs`; needed without root
-    #[arg(long, help = "Set no_new_privs; needed without root")]
+    /// Keep the command from gaining privileges (`no_new_privs`); needed without root
+    #[arg(long, help = "Keep the command from gaining privileges (no_new_privs); needed without root")]
     pub(crate) no_new_privs: bool,
-    /// The command
+    /// The command, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }

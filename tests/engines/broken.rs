@@ -62,8 +62,10 @@ fn a_kernel_whose_btf_is_damaged_is_named() {
 fn hide_tracepoint(name: &str, folder: &TempDir) {
     let mut btf = fs::read("/sys/kernel/btf/vmlinux").unwrap();
     let name = format!("\0btf_trace_{name}\0");
-    let at = btf.windows(name.len()).position(|bytes| bytes == name.as_bytes()).expect("this kernel has it");
-    btf[at + 1] = b'x';
+    // A kernel that has none needs nothing hidden.
+    if let Some(at) = btf.windows(name.len()).position(|bytes| bytes == name.as_bytes()) {
+        btf[at + 1] = b'x';
+    }
     fs::write(folder.path().join("btf"), btf).unwrap();
 }
 

@@ -1,37 +1,27 @@
 //! A disk that is full for a while.
 
+use std::env;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
 use ctrec_recording::{Format, StoreError};
 
+use super::elsewhere;
 use super::samples::{ended, names_below, read, segment, writer};
 
-const DISK: &str = "CTREC_TEST_FULL_DISK";
+const TEST: &str = "full_disk::a_full_disk_loses_nothing_once_there_is_room_again";
 
 /// A disk of 4 MiB needs a mount, and a mount needs a namespace: the test runs itself in one.
 #[test]
 fn a_full_disk_loses_nothing_once_there_is_room_again() {
-    if let Some(disk) = std::env::var_os(DISK) {
-        return fill_and_free(Path::new(&disk));
+    if elsewhere::is_here() {
+        return fill_and_free(&env::current_dir().unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
-    let mount = "mount -t tmpfs -o size=4m tmpfs \"$1\" && shift && exec \"$@\"";
-    let own = std::env::current_exe().unwrap();
-    let status = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"])
-        .args([folder.path(), own.as_path()])
-        .args(["--exact", "full_disk::a_full_disk_loses_nothing_once_there_is_room_again", "--nocapture"])
-        .env(DISK, folder.path())
-        .status();
-    // A test that fails ends with 101; anything else is `unshare` or `mount` saying no.
-    match status.map(|status| status.code()) {
-        Ok(Some(0)) => {}
-        Ok(Some(101)) => panic!("the test failed on the small disk"),
-        other => eprintln!("NOT RUN: a full disk; no tmpfs can be mounted here: {other:?}"),
-    }
+    let mount = "mount -t tmpfs -o size=4m tmpfs \"$0\" && cd \"$0\" && exec \"$@\"";
+    let folder = folder.path().to_str().unwrap();
+    elsewhere::run_again(TEST, &["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, folder]);
 }
 
 fn fill_and_free(disk: &Path) {

@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod hostile_bytes;
