@@ -174,7 +174,7 @@ struct {
 } losses SEC(".maps");
 
 /*
- * 4 MiB hold about 1,000 containers that start while user space sleeps, fewer where each has a cgroup in a dozen v1
+ * 4 MiB hold about 700 containers that start while user space sleeps, 250 where each has a cgroup in a dozen v1
  * hierarchies. What does not fit is a loss of an event, never of a count.
  */
 struct {
