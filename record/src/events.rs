@@ -19,7 +19,7 @@ pub(crate) struct Events {
 
 impl Events {
     /// Those of a ring buffer.
-    pub(crate) fn of(map: &(impl MapCore + AsFd)) -> Result<Self, RecordError> {
+    pub(crate) fn of(map: &impl MapCore) -> Result<Self, RecordError> {
         let (sender, receiver) = mpsc::channel();
         let mut builder = RingBufferBuilder::new();
         builder

@@ -112,7 +112,9 @@ fn a_container_whose_cgroup_was_there_before_is_found_and_its_start_is_a_loss() 
     let mut bundle = Bundle::new(Runtime::Runc, &Spec { command, ..spec(&root) });
     let hierarchies = mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup"));
     let cgroups: Vec<_> = hierarchies.map(|(at, _)| at.join(bundle.id())).collect();
-    cgroups.iter().for_each(|cgroup| fs::create_dir(cgroup).unwrap());
+    for cgroup in &cgroups {
+        fs::create_dir(cgroup).unwrap();
+    }
     bundle.configure(|config| config["linux"]["cgroupsPath"] = format!("/{}", bundle.id()).into());
     let recorder = Recorder::start_with(&["--window", "1s"]);
     bundle.start();

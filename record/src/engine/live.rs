@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ctrec_recording::Container;
 use serde_json::Value;
 
-use super::{Host, describe, docker, invocation::Invocation, path};
+use super::{Host, Sighting, describe, docker, invocation::Invocation, path};
 
 /// A container that runs now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub(crate) fn find(host: &Host) -> Vec<Found> {
                 path::Kind::Container { engine, .. } => engine,
                 path::Kind::Helper | path::Kind::Unknown => live.engine.as_str(),
             };
-            let mut row = describe(host, engine, &live.id, path, invocation, live.pid).row;
+            let seen = Sighting { engine, id: &live.id, cgroup_path: path, init_pid: live.pid };
+            let mut row = describe(host, &seen, invocation).row;
             if let Some(record) = records.iter().find(|record| record.id() == Some(live.id.as_str())) {
                 record.fill(&mut row);
                 row.resolved = true;

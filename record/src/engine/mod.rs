@@ -102,42 +102,45 @@ pub(crate) fn recognise(host: &Host, newcomer: &Newcomer) -> Recognition {
             None => return Recognition::NotAContainer,
         },
     };
-    let description = describe(host, engine, &id, &newcomer.cgroup_path, invocation.as_ref(), newcomer.pid);
-    Recognition::Container(Box::new(description))
+    let sighting = Sighting { engine, id: &id, cgroup_path: &newcomer.cgroup_path, init_pid: newcomer.pid };
+    Recognition::Container(Box::new(describe(host, &sighting, invocation.as_ref())))
+}
+
+/// What was seen of a container, before anything is looked up.
+struct Sighting<'seen> {
+    /// Engine, or the runtime where there is none.
+    engine: &'seen str,
+    id: &'seen str,
+    cgroup_path: &'seen str,
+    /// Its first process, on the host.
+    init_pid: u32,
 }
 
 /// Everything that can be found out about a container.
-fn describe(
-    host: &Host,
-    engine: &str,
-    id: &str,
-    cgroup_path: &str,
-    invocation: Option<&Invocation>,
-    init_pid: u32,
-) -> Description {
+fn describe(host: &Host, seen: &Sighting<'_>, invocation: Option<&Invocation>) -> Description {
     let state = match invocation {
         Some(invocation) if !invocation.bundles.is_empty() => None,
-        Some(invocation) => live::state_of(host, id, invocation.root.as_deref()),
-        None => live::state_of(host, id, None).or_else(|| live::state_in(host, cgroup_path)),
+        Some(invocation) => live::state_of(host, seen.id, invocation.root.as_deref()),
+        None => live::state_of(host, seen.id, None).or_else(|| live::state_in(host, seen.cgroup_path)),
     };
     let invocation = state.as_ref().or(invocation);
-    let plain = invocation.is_some_and(|invocation| invocation.runtime == engine);
-    let id = invocation.filter(|_| plain).map_or(id, |invocation| invocation.id.as_str());
-    let mut row = unresolved(engine, id, cgroup_path);
+    let plain = invocation.filter(|invocation| invocation.runtime == seen.engine);
+    let id = plain.map_or(seen.id, |invocation| invocation.id.as_str());
+    let mut row = unresolved(seen.engine, id, seen.cgroup_path);
     row.runtime = invocation.map(|invocation| invocation.runtime.clone());
-    let bundle = find_bundle(host, id, invocation, init_pid);
+    let bundle = find_bundle(host, id, invocation, seen.init_pid);
     if let Some(bundle) = &bundle {
         bundle.fill(&mut row);
         row.resolved = true;
     }
-    let may_be_dockers = engine == "docker" || engine == "containerd";
+    let may_be_dockers = seen.engine == "docker" || seen.engine == "containerd";
     let record = may_be_dockers.then(|| docker::record(host, id, bundle.as_ref())).flatten();
     if let Some(record) = &record {
         record.fill(&mut row);
         "docker".clone_into(&mut row.engine);
         row.resolved = true;
     }
-    let named = if engine == "docker" { record.is_some() } else { plain || row.resolved };
+    let named = if seen.engine == "docker" { record.is_some() } else { plain.is_some() || row.resolved };
     Description { row, named }
 }
 
