@@ -246,6 +246,12 @@ pub enum TableError {
     /// A pipe, a device, a folder or a link.
     #[error("it is not a regular file")]
     NotAFile,
+    /// Longer than any file that ctrec writes.
+    #[error("it is longer than {most} bytes, and no file of a recording is")]
+    TooLong {
+        /// The most that is read, in bytes.
+        most: u64,
+    },
     /// A folder that is a link.
     #[error("it is a link, not a folder")]
     Link,

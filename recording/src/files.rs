@@ -18,6 +18,8 @@ use crate::{ndjson, parquet};
 pub(crate) const HEADER: &str = "run.json";
 /// The file that a recorder holds locked while it writes the run.
 pub(crate) const LOCK: &str = ".lock";
+/// Far more than 64 windows of a large host: what is longer was made to exhaust the reader's memory.
+const MOST_BYTES: u64 = 4 << 30;
 /// What a run's folder starts with, as engines expect of a partition.
 pub(crate) const RUN: &str = "run=";
 
@@ -163,7 +165,11 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     check_plain(path)?;
     let mut bytes = Vec::new();
-    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(unread(path))?;
+    let file = File::open(path).map_err(unread(path))?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unread(path))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(damaged(path)(TableError::TooLong { most: MOST_BYTES }));
+    }
     Ok(bytes)
 }
 
@@ -171,7 +177,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
 /// what is no part of the store.
 pub(crate) fn check_plain(path: &Path) -> Result<(), StoreError> {
     let about = fs::symlink_metadata(path).map_err(unread(path))?;
-    if about.is_file() { Ok(()) } else { Err(damaged(path)(TableError::NotAFile)) }
+    if !about.is_file() {
+        return Err(damaged(path)(TableError::NotAFile));
+    }
+    if about.len() > MOST_BYTES { Err(damaged(path)(TableError::TooLong { most: MOST_BYTES })) } else { Ok(()) }
 }
 
 /// Reads all rows of a file.

@@ -48,7 +48,23 @@ pub(super) struct CallDeeds {
     pub(super) windows: usize,
     /// Start of the first of them, ns since the epoch.
     pub(super) since_ns: Option<i64>,
-    pub(super) sources: BTreeMap<Source, Outcome>,
+    /// Sorted by source. A map would be larger: most calls come from one place, or two.
+    pub(super) sources: Vec<(Source, Outcome)>,
+}
+
+impl CallDeeds {
+    /// What came from a source, to be added to.
+    pub(super) fn of(&mut self, source: Source) -> &mut Outcome {
+        let at = match self.sources.binary_search_by(|(known, _)| known.cmp(&source)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.sources.reserve_exact(1);
+                self.sources.insert(at, (source, Outcome::default()));
+                at
+            }
+        };
+        &mut self.sources[at].1
+    }
 }
 
 /// A value of an argument of a call.

@@ -193,7 +193,7 @@ impl<'a> Tables<'a> {
         let mut add = |place: &Place, abi, number, outcome: &Outcome| {
             if let Some(deeds) = all.get_mut(&place.container) {
                 let call = deeds.calls.entry(CallId { abi, number }).or_default();
-                call.sources.entry(self.source(place)).or_default().add(outcome);
+                call.of(self.source(place)).add(outcome);
             }
         };
         for row in &self.recording.calls {

@@ -61,10 +61,10 @@ impl Behaviour {
     }
 
     /// Calls of each container of each run, with where they came from.
-    pub fn calls_by_instance(
-        &self,
-    ) -> impl Iterator<Item = (&Instance, impl Iterator<Item = (CallId, &BTreeMap<Source, Outcome>)>)> {
-        self.deeds().map(|(instance, deeds)| (instance, deeds.calls.iter().map(|(call, seen)| (*call, &seen.sources))))
+    pub fn calls_by_instance(&self) -> impl Iterator<Item = (&Instance, CallId, &[(Source, Outcome)])> {
+        self.deeds().flat_map(|(instance, deeds)| {
+            deeds.calls.iter().map(move |(call, seen)| (instance, *call, seen.sources.as_slice()))
+        })
     }
 
     /// Values of arguments that decide a rule: how often, by container, call, where it came from, index and value.
@@ -161,7 +161,7 @@ impl Behaviour {
     /// Containers and origins of which calls in this phase were recorded.
     pub fn origins_in(&self, phase: Phase) -> BTreeSet<(&Instance, Origin)> {
         let calls = self.deeds().flat_map(|(instance, deeds)| deeds.calls.values().map(move |seen| (instance, seen)));
-        let sources = calls.flat_map(|(instance, seen)| seen.sources.keys().map(move |source| (instance, source)));
+        let sources = calls.flat_map(|(instance, seen)| seen.sources.iter().map(move |(source, _)| (instance, source)));
         sources
             .filter(|(_, source)| source.phase == phase)
             .map(|(instance, source)| (instance, source.origin))

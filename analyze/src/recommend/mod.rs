@@ -117,18 +117,16 @@ pub fn recommend(behaviour: &Behaviour, policy: &Policy) -> Result<Recommendatio
 /// Calls of the wanted phases and origins. What one container was refused and another made counts as made.
 fn wanted(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -> BTreeMap<CallId, Wanted> {
     let mut calls: BTreeMap<CallId, Wanted> = BTreeMap::new();
-    for (instance, seen) in behaviour.calls_by_instance() {
-        for (call, sources) in seen {
-            let mut sum = Outcome::default();
-            for (source, outcome) in sources.iter().filter(|(source, _)| policy.wants(source.origin, source.phase)) {
-                sum.add(outcome);
-                calls.entry(call).or_default().sources.entry(source.clone()).or_default().add(outcome);
-            }
-            if let Some(wanted) = calls.get_mut(&call)
-                && sum != Outcome::default()
-            {
-                wanted.fate = wanted.fate.max(filters.fate(instance, call, &sum));
-            }
+    for (instance, call, sources) in behaviour.calls_by_instance() {
+        let mut sum = Outcome::default();
+        for (source, outcome) in sources.iter().filter(|(source, _)| policy.wants(source.origin, source.phase)) {
+            sum.add(outcome);
+            calls.entry(call).or_default().sources.entry(source.clone()).or_default().add(outcome);
+        }
+        if let Some(wanted) = calls.get_mut(&call)
+            && sum != Outcome::default()
+        {
+            wanted.fate = wanted.fate.max(filters.fate(instance, call, &sum));
         }
     }
     calls

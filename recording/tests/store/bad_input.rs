@@ -257,6 +257,21 @@ fn a_pipe_is_not_waited_for() {
 }
 
 #[test]
+fn a_file_that_pretends_to_be_endless_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = finished(folder.path(), "a", Format::Json, 1);
+    for name in ["calls/w000001-000001.ndjson", "containers.ndjson", "run.json"] {
+        let path = run.join(name);
+        let whole = fs::read(&path).unwrap();
+        // Sparse: it takes no room on the disk.
+        fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_says(&refused(folder.path()), &[name, "damaged", "longer than 4294967296 bytes"]);
+        fs::write(&path, whole).unwrap();
+    }
+    assert_eq!(read(folder.path(), "a").calls.len(), 3);
+}
+
+#[test]
 fn what_may_not_be_read_or_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = finished(folder.path(), "a", Format::Parquet, 1).join("calls/w000001-000001.parquet");
