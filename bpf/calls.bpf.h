@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Calls. One hook, sys_exit: it sees what the present filter refuses (sys_enter fires after seccomp and does not), and
- * every outcome. Its traps are handled here and in tasks.bpf.h: a child comes back from fork with an exit of its own,
+ * every outcome. Its traps are handled here and in lives.bpf.h: a child comes back from fork with an exit of its own,
  * a successful execve comes back as another program, exit does not come back, and rt_sigreturn comes back as number -1.
  */
 #ifndef CTREC_CALLS_BPF_H

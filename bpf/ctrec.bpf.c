@@ -16,6 +16,8 @@
 #include "programs.bpf.h"
 #include "slots.bpf.h"
 #include "tasks.bpf.h"
+#include "arrivals.bpf.h"
+#include "lives.bpf.h"
 #include "cgroups.bpf.h"
 #include "calls.bpf.h"
 #include "unfinished.bpf.h"

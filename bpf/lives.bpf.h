@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Lives of followed threads: they are born, execute, end; and where the workload begins. */
+#ifndef CTREC_LIVES_BPF_H
+#define CTREC_LIVES_BPF_H
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 parent_tid = parent->pid;
+	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &parent_tid);
+	bool moved = parent->cgroups->dfl_cgrp != child->cgroups->dfl_cgrp;
+	struct ctrec_task inherited;
+
+	if (moved) { /* CLONE_INTO_CGROUP */
+		__u32 id = container_of_cgroups(child);
+
+		if (id && (!state || state->container != id)) {
+			join(child, id, child->cgroups->dfl_cgrp, 0);
+			return 0;
+		}
+	}
+	if (!state)
+		return 0;
+	inherited = *state;
+	inherited.exec_number = -1;
+	follow(child, &inherited);
+	return 0;
+}
+
+/*
+ * Just before the point of no return. Here the call's number and ABI are still there; once the new image is in place
+ * the kernel has overwritten both (execveat shows as execve, and under the new image's ABI).
+ */
+SEC("tp_btf/sched_prepare_exec")
+int BPF_PROG(on_prepare_exec, struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
+
+	if (!state)
+		return 0;
+	state->exec_number = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), orig_ax);
+	state->exec_abi = is_compat(task) ? CTREC_ABI_I386 : CTREC_ABI_X86_64;
+	return 0;
+}
+
+static __always_inline void count_start(struct ctrec_task *state, __u32 parent)
+{
+	struct ctrec_start_key key = {
+		.container = state->container,
+		.parent = parent,
+		.program = state->program,
+		.origin = state->origin,
+		.phase = state->phase,
+	};
+	__u64 zero = 0, *count = bpf_map_lookup_elem(&starts, &key);
+
+	if (!count) {
+		bpf_map_update_elem(&starts, &key, &zero, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&starts, &key);
+	}
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		lose(CTREC_LOSS_STARTS_FULL, state->container);
+}
+
+/* Without sched_prepare_exec: execveat by its file descriptor, and the ABI taken to be the native one. */
+static __always_inline __s32 guess_exec(struct linux_binprm *bprm)
+{
+	if (bpf_core_field_exists(bprm->fdpath) && BPF_CORE_READ(bprm, fdpath))
+		return NR_EXECVEAT;
+	return NR_EXECVE;
+}
+
+/*
+ * Whether an execution begins the workload. A runtime enters the container's root directory before it executes what the
+ * container is for; what it executes in its own root before that (itself again, hooks) is set-up, whatever the name.
+ */
+static __always_inline bool starts_workload(struct task_struct *task, struct ctrec_task *state,
+					    struct executable *executable, struct ctrec_container *container)
+{
+	bool is_runtime;
+
+	if (!config.discover)
+		return true; /* a command of ours, which no runtime sets up */
+	if (state->runtime_root && root_of(task) != state->runtime_root)
+		return !executable->memfd;
+	if (state->runtime_root && mounts_of(task) != state->runtime_mounts)
+		return false; /* a createContainer hook: in the container's mounts, before its root is changed */
+	/* Its beginning was not seen, or it keeps the host's root: all there is to go by is what a runtime looks like. */
+	is_runtime = container && container->runtime_inode == executable->inode &&
+		     container->runtime_device == executable->device;
+	return !is_runtime && !executable->runtime && !executable->memfd;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	/* A thread that executes takes over its leader's id. */
+	__u32 old_tid = old_pid, tid = task->pid, parent;
+	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &old_tid);
+	struct executable executable = {};
+	struct ctrec_container *container;
+	struct ctrec_task state;
+	bool compat;
+
+	if (!known)
+		return 0;
+	state = *known;
+	compat = config.prepare_exec && state.exec_abi == CTREC_ABI_I386;
+	count_sparse(slot_of(&state, compat), state.container,
+		     config.prepare_exec ? state.exec_number : guess_exec(bprm), CTREC_OUTCOME_SUCCEEDED);
+
+	parent = state.program;
+	find_program(task, state.container, &executable);
+	state.program = executable.program;
+	state.exec_number = -1;
+	container = bpf_map_lookup_elem(&containers, &state.container);
+	if (state.phase != CTREC_PHASE_WORKLOAD && starts_workload(task, &state, &executable, container))
+		state.phase = CTREC_PHASE_WORKLOAD;
+	state.slot = native_slot(&state);
+	count_start(&state, parent);
+	if (old_tid != tid)
+		bpf_map_delete_elem(&tasks, &old_tid);
+	if (bpf_map_update_elem(&tasks, &tid, &state, BPF_ANY))
+		lose(CTREC_LOSS_TASKS_FULL, state.container);
+	cache(task, &state);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &tid);
+	__s32 number;
+	bool compat;
+
+	if (!known)
+		return 0;
+	/* exit and exit_group do not return, so sys_exit never sees them. */
+	number = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), orig_ax);
+	compat = is_compat(task);
+	if (is_exit(compat, number)) {
+		struct ctrec_task state = *known;
+
+		if (state.phase == CTREC_PHASE_SETUP && task->seccomp.mode == SECCOMP_MODE_FILTER)
+			promote(task, &state);
+		count_sparse(slot_of(&state, compat), state.container, number, CTREC_OUTCOME_SUCCEEDED);
+	}
+	unfollow(task);
+	return 0;
+}
+
+#endif
