@@ -90,6 +90,16 @@ pub enum DialectError {
         /// Which rule.
         place: String,
     },
+    /// A key in other capitals.
+    #[error("{place}: the key {key} is {field} to dockerd and runc, and unknown to crun: write \"{field}\"")]
+    OtherCase {
+        /// Where.
+        place: String,
+        /// The key, escaped and quoted.
+        key: String,
+        /// The key that it may be taken for.
+        field: &'static str,
+    },
     /// A word that no runtime knows.
     #[error("{place}: {word} is no {kind}; one of {valid}")]
     UnknownWord {

@@ -87,13 +87,24 @@ impl<'a> Fields<'a> {
 
     /// The error for a field that must be there.
     pub(super) fn missing(&self, field: &'static str) -> DialectError {
-        DialectError::Missing { place: self.place(), field }
+        let written = self.map.keys().find(|key| key.eq_ignore_ascii_case(field));
+        written.map_or_else(|| DialectError::Missing { place: self.place(), field }, |key| self.other_case(key, field))
     }
 
-    /// Warns of every key that nobody asked for.
-    pub(super) fn warn_of_unknown(&self, warnings: &mut Vec<String>) {
-        let unknown = self.map.keys().filter(|key| !self.known.contains(key.as_str()));
-        warnings.extend(unknown.map(|key| format!("{}: unknown key {}, ignored", self.place(), words::quoted(key))));
+    fn other_case(&self, key: &str, field: &'static str) -> DialectError {
+        DialectError::OtherCase { place: self.place(), key: words::quoted(key), field }
+    }
+
+    /// Warns of every key that nobody asked for. One that is known in other letters is an error: dockerd and runc,
+    /// written in Go, take it for the known one, and crun does not.
+    pub(super) fn warn_of_unknown(&self, warnings: &mut Vec<String>) -> Result<(), DialectError> {
+        for key in self.map.keys().filter(|key| !self.known.contains(key.as_str())) {
+            if let Some(field) = self.known.iter().find(|known| key.eq_ignore_ascii_case(known)) {
+                return Err(self.other_case(key, field));
+            }
+            warnings.push(format!("{}: unknown key {}, ignored", self.place(), words::quoted(key)));
+        }
+        Ok(())
     }
 }
 

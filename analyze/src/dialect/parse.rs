@@ -64,7 +64,7 @@ pub fn parse(text: &str, context: &ParseContext) -> Result<Parsed, DialectError>
         warnings
             .push("listenerPath, listenerMetadata: not kept, they belong to the host that the profile is from".into());
     }
-    top.warn_of_unknown(&mut warnings);
+    top.warn_of_unknown(&mut warnings)?;
     Ok(Parsed { profile: Profile { default_action, architectures, flags, rules }, warnings })
 }
 
@@ -170,7 +170,7 @@ fn mapped<'a>(
     let place = entry.place_of("architecture");
     let word = entry.text("architecture")?.ok_or_else(|| entry.missing("architecture"))?;
     let below = entry.texts("subArchitectures")?;
-    entry.warn_of_unknown(warnings);
+    entry.warn_of_unknown(warnings)?;
     let native = matches!(words::architecture(&place, word)?, Arch::Known(known) if known == context.architecture);
     let place = entry.place_of("subArchitectures");
     Ok(if native { below.into_iter().map(|word| (place.clone(), word)).collect() } else { Vec::new() })
@@ -193,7 +193,7 @@ fn rules(top: &mut Fields<'_>, context: &ParseContext, warnings: &mut Vec<String
         let alternatives = alternatives(&mut entry, warnings)?;
         let applies = applies(&mut entry, context, warnings)?;
         entry.text("comment")?;
-        entry.warn_of_unknown(warnings);
+        entry.warn_of_unknown(warnings)?;
         if !applies {
             continue;
         }
@@ -242,7 +242,7 @@ fn alternatives(entry: &mut Fields<'_>, warnings: &mut Vec<String>) -> Result<Ve
     let mut conditions = Vec::new();
     for mut argument in entry.objects("args")? {
         conditions.push(condition(&mut argument)?);
-        argument.warn_of_unknown(warnings);
+        argument.warn_of_unknown(warnings)?;
     }
     conditions.sort();
     conditions.dedup();
@@ -284,7 +284,7 @@ fn gate(fields: Option<Fields<'_>>, warnings: &mut Vec<String>) -> Result<Gate, 
     let arches = fields.texts("arches")?;
     // A name without call tables matches no host that can be asked about, so it is left out; the list stays.
     let architectures = (!arches.is_empty()).then(|| arches.into_iter().filter_map(words::go_architecture).collect());
-    fields.warn_of_unknown(warnings);
+    fields.warn_of_unknown(warnings)?;
     Ok(Gate { capabilities, architectures, kernel })
 }
 
