@@ -22,6 +22,7 @@ mod files;
 mod format;
 pub mod header;
 mod merge;
+mod nascent;
 mod ndjson;
 mod parquet;
 pub mod rows;

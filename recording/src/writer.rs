@@ -14,6 +14,7 @@ use crate::error::StoreError;
 use crate::files::{self, HEADER, LOCK, RUN, Staged, WindowFile, sync_folder, unwritten};
 use crate::format::Format;
 use crate::merge::merge;
+use crate::nascent::{check_id, clear_leftovers, make_store, publish_folder};
 use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Segment, Start};
 use crate::seal::{Contents, Seal, Tallies, tally};
 use crate::table::{FOLDERS, Table, Windowed};
@@ -259,57 +260,5 @@ fn check_rows<T: Windowed>(rows: &[T], window: u32) -> Result<(), StoreError> {
     match rows.iter().find(|row| row.window() != window) {
         Some(row) => Err(StoreError::StrayRow { row: row.window(), window, table: T::NAME }),
         None => Ok(()),
-    }
-}
-
-/// An id becomes part of a path, and of what engines parse as `key=value`.
-fn check_id(run: &str) -> Result<(), StoreError> {
-    const LONGEST: usize = 100;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if (1..=LONGEST).contains(&run.len()) && !run.starts_with('.') && run.bytes().all(fits) {
-        return Ok(());
-    }
-    Err(StoreError::BadRunId { run: run.to_owned() })
-}
-
-/// Makes the store's folder, or finds that what is there is one.
-fn make_store(store: &Path) -> Result<(), StoreError> {
-    if let Err(error) = fs::create_dir_all(store) {
-        return Err(match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                StoreError::NotAFolder { path: store.to_owned() }
-            }
-            _ => unwritten(store)(error),
-        });
-    }
-    let mut alien = false;
-    for entry in fs::read_dir(store).map_err(files::unread(store))? {
-        let name = entry.map_err(files::unread(store))?.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(RUN) {
-            return Ok(());
-        }
-        // A run that another recorder is making just now.
-        alien |= !name.starts_with(&format!(".{RUN}"));
-    }
-    if alien { Err(StoreError::NotAStore { path: store.to_owned() }) } else { Ok(()) }
-}
-
-/// Removes what a recorder left that was killed before its folder had a name.
-fn clear_leftovers(folder: &Path) -> Result<(), StoreError> {
-    for path in files::names(folder)?.iter().filter(|path| !path.ends_with(LOCK)) {
-        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-        removed.map_err(unwritten(path))?;
-    }
-    Ok(())
-}
-
-fn publish_folder(nascent: &Path, folder: &Path) -> Result<(), StoreError> {
-    match fs::rename(nascent, folder) {
-        Ok(()) => Ok(()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
-            Err(StoreError::RunExists { path: folder.to_owned() })
-        }
-        Err(error) => Err(unwritten(folder)(error)),
     }
 }
