@@ -39,7 +39,7 @@ pub struct RunWriter {
     /// Files of a failed seal that could not be removed. They go before anything else is sealed.
     debris: Vec<PathBuf>,
     /// Held locked, never read.
-    _lock: File,
+    lock: File,
 }
 
 impl RunWriter {
@@ -76,7 +76,7 @@ impl RunWriter {
         }
         clear_leftovers(folder)?;
         let (folder, run) = (folder.to_owned(), run.to_owned());
-        Ok(Self { folder, run, format, snapshot: None, last: 0, loose: Vec::new(), debris: Vec::new(), _lock: lock })
+        Ok(Self { folder, run, format, snapshot: None, last: 0, loose: Vec::new(), debris: Vec::new(), lock })
     }
 
     /// Writes what every run has, even one that is killed before its first window.
@@ -256,9 +256,40 @@ impl RunWriter {
     }
 }
 
+impl Drop for RunWriter {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started may hold a copy of the descriptor for a moment.
+        // Should this fail, the lock goes with the last copy.
+        drop(self.lock.unlock());
+    }
+}
+
 fn check_rows<T: Windowed>(rows: &[T], window: u32) -> Result<(), StoreError> {
     match rows.iter().find(|row| row.window() != window) {
         Some(row) => Err(StoreError::StrayRow { row: row.window(), window, table: T::NAME }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
+        let header = serde_json::json!({
+            "schema": {"major": 1, "minor": 1}, "run": "a", "ctrec_version": "", "host": "", "kernel": "", "arch": "",
+            "cgroups": "v2", "hooks": [], "sysctls": {}, "started_ns": 0, "ended_ns": null, "end": null,
+            "settings": {"window_ns": 1, "containers": [], "command": null},
+        });
+        let header: Header = serde_json::from_value(header).unwrap();
+        let store = tempfile::tempdir().unwrap();
+        let run = RunWriter::create(store.path(), &header, Format::Parquet).unwrap();
+        let copy = run.lock.try_clone().unwrap();
+        let is_cut_off = || crate::Store::open(store.path()).unwrap().read("a").unwrap().losses.len() == 1;
+        assert!(!is_cut_off());
+        drop(run);
+        assert!(is_cut_off());
+        drop(copy);
     }
 }
