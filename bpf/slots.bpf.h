@@ -61,15 +61,16 @@ static __always_inline __u32 native_slot(struct ctrec_task *state)
 
 static __noinline __u32 compat_slot(__u32 native, struct ctrec_task *state)
 {
-	__u32 slot;
+	__u32 index = native & (CTREC_SLOTS - 1), slot;
 
-	if (!state || !native || native >= CTREC_SLOTS)
+	if (!state || !native)
 		return 0;
-	slot = compat_slots[native];
+	barrier_var(index); /* Linux 6.1 loses sight of the bound when the compiler folds it into other tests */
+	slot = compat_slots[index & (CTREC_SLOTS - 1)];
 	if (slot)
 		return slot;
 	slot = find_slot(state->container, state->program, state->origin, state->phase, CTREC_ABI_I386);
-	compat_slots[native] = slot;
+	compat_slots[index & (CTREC_SLOTS - 1)] = slot;
 	return slot;
 }
 
