@@ -18,16 +18,23 @@ static __always_inline __u32 new_container(void)
 	return id;
 }
 
-/* The container that a new cgroup belongs to: its parent cgroup's, else that of the task that makes it. */
+/*
+ * The container that a new cgroup belongs to: its parent cgroup's, else that of the task that makes it. A parent that
+ * nobody has entered is no container yet, and may never be one: engines keep all their containers below one cgroup.
+ */
 static __always_inline __u32 inherited_container(struct cgroup *cgroup)
 {
 	struct ctrec_cgroup_key key = key_of(BPF_CORE_READ(cgroup, self.parent, cgroup));
 	__u32 tid = bpf_get_current_pid_tgid();
 	__u32 *parent = bpf_map_lookup_elem(&cgroups, &key);
+	struct ctrec_container *container;
 	struct ctrec_task *maker;
 
-	if (parent)
-		return *parent;
+	if (parent) {
+		container = bpf_map_lookup_elem(&containers, parent);
+		if (container && container->init_tid)
+			return *parent;
+	}
 	maker = bpf_map_lookup_elem(&tasks, &tid);
 	return maker ? maker->container : 0;
 }

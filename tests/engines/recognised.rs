@@ -102,6 +102,33 @@ fn a_scope_of_systemds_driver_is_dockers_container() {
 }
 
 #[test]
+fn containers_below_one_new_cgroup_are_told_apart() {
+    if !gate::open("containers_below_one_new_cgroup_are_told_apart", &["dockerd", "docker", "gcc"]) {
+        return;
+    }
+    let dockerd = Dockerd::start();
+    dockerd.import(Image::Tiny);
+    let recorder = Recorder::start();
+    // What an engine makes for its first container, and keeps for those to come.
+    let parent = format!("--cgroup-parent=/ctrec-test-{}/pod", std::process::id());
+    for name in ["--name=one", "--name=two"] {
+        dockerd.docker(&[["run", "--network=none", &parent, name, "tiny"].as_slice(), &COUNTS].concat());
+    }
+    let store = recorder.stop();
+    for (at, _) in mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup")) {
+        let top = at.join(format!("ctrec-test-{}", std::process::id()));
+        if top.exists() {
+            fs::remove_dir(top.join("pod")).and_then(|()| fs::remove_dir(&top)).unwrap();
+        }
+    }
+    for name in ["one", "two"] {
+        let recorded = Recorded::read(store.path(), name);
+        assert_eq!(getppids(recorded.recording(), recorded.container().container), 20, "{name}");
+    }
+    assert_eq!(only_run(&store).containers.len(), 2);
+}
+
+#[test]
 fn a_container_whose_cgroup_was_there_before_is_found_and_its_start_is_a_loss() {
     const TEST: &str = "a_container_whose_cgroup_was_there_before_is_found_and_its_start_is_a_loss";
     if !gate::open(TEST, &["runc", "gcc"]) {
@@ -154,7 +181,8 @@ fn containers_of_a_host_with_v2_alone_are_recorded() {
     if !gate::open("containers_of_a_host_with_v2_alone_are_recorded", &["dockerd", "docker", "gcc"]) {
         return;
     }
-    let recording = record_in_docker("umount --all --types cgroup && mount -t cgroup2 none /sys/fs/cgroup");
+    let alone = "grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts || mount -t cgroup2 none /sys/fs/cgroup";
+    let recording = record_in_docker(&format!("umount --all --types cgroup; {{ {alone}; }}"));
     assert_eq!(recording.header.cgroups, CgroupLayout::V2);
     assert_it(&recording);
 }
