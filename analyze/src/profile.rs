@@ -134,16 +134,18 @@ pub enum Architecture {
 pub struct Profile {
     /// What happens to calls without a rule.
     pub default_action: Action,
-    /// Architectures it covers, the native one among them.
+    /// Architectures it lists. The native one is in force in any case, but runc's answer to calls that are newer than
+    /// the profile is given only where the architecture is listed.
     pub architectures: BTreeSet<Architecture>,
     /// Filter flags as OCI names them: `SECCOMP_FILTER_FLAG_LOG`.
     pub flags: BTreeSet<String>,
-    /// Rules, sorted by name, then conditions. Several rules of one name are alternatives.
+    /// Rules, in the order in which a runtime hands them to libseccomp. Of those of one name, the first without
+    /// conditions decides alone; without one, they are alternatives.
     pub rules: Vec<Rule>,
 }
 
 impl Profile {
-    /// Rules of a name.
+    /// Rules of a name, in their order.
     pub fn rules_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Rule> {
         self.rules.iter().filter(move |rule| rule.name == name)
     }
@@ -157,7 +159,8 @@ impl Profile {
             .collect()
     }
 
-    /// Rules grouped by what they do, for dialects that list names together.
+    /// Rules grouped by what they do, for dialects that list names together. Their order is lost, and with it which of
+    /// two rules that contradict each other decides.
     pub fn by_effect(&self) -> BTreeMap<(Action, Vec<Condition>), BTreeSet<&str>> {
         let mut groups: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
         for rule in &self.rules {

@@ -147,21 +147,18 @@ fn architectures(
     for mut entry in map {
         flat.extend(mapped(&mut entry, context, warnings)?);
     }
-    // The native one is always in force: a filter starts with it.
-    let mut architectures = BTreeSet::from([context.architecture]);
+    let mut architectures = BTreeSet::new();
     for (place, word) in flat {
         match words::architecture(&place, word)? {
-            Arch::Known(architecture) => {
-                architectures.insert(architecture);
-            }
-            Arch::Native => {}
+            Arch::Known(architecture) => drop(architectures.insert(architecture)),
+            Arch::Native => drop(architectures.insert(context.architecture)),
             Arch::Other => warnings.push(format!("{place}: ctrec has no call table of {word}, left out")),
         }
     }
     Ok(architectures)
 }
 
-/// The architectures of one entry of `archMap`; none where it is about another host.
+/// The architectures of one entry of `archMap`, the native one first; none where it is about another host.
 fn mapped<'a>(
     entry: &mut Fields<'a>,
     context: &ParseContext,
@@ -172,8 +169,12 @@ fn mapped<'a>(
     let below = entry.texts("subArchitectures")?;
     entry.warn_of_unknown(warnings)?;
     let native = matches!(words::architecture(&place, word)?, Arch::Known(known) if known == context.architecture);
-    let place = entry.place_of("subArchitectures");
-    Ok(if native { below.into_iter().map(|word| (place.clone(), word)).collect() } else { Vec::new() })
+    if !native {
+        return Ok(Vec::new());
+    }
+    let place_below = entry.place_of("subArchitectures");
+    let below = below.into_iter().map(|word| (place_below.clone(), word));
+    Ok([(place, word)].into_iter().chain(below).collect())
 }
 
 fn flags(top: &mut Fields<'_>) -> Result<BTreeSet<String>, DialectError> {
@@ -185,6 +186,7 @@ fn flags(top: &mut Fields<'_>) -> Result<BTreeSet<String>, DialectError> {
     top.texts("flags")?.into_iter().map(known).collect()
 }
 
+/// The rules in the file's order: of two that contradict each other, the order decides.
 fn rules(top: &mut Fields<'_>, context: &ParseContext, warnings: &mut Vec<String>) -> Result<Vec<Rule>, DialectError> {
     let mut rules = Vec::new();
     for mut entry in top.objects("syscalls")? {
@@ -209,8 +211,6 @@ fn rules(top: &mut Fields<'_>, context: &ParseContext, warnings: &mut Vec<String
             }));
         }
     }
-    rules.sort_by(|a, b| (&a.name, &a.conditions, a.action).cmp(&(&b.name, &b.conditions, b.action)));
-    rules.dedup();
     Ok(rules)
 }
 

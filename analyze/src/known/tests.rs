@@ -60,8 +60,11 @@ fn docker_default_has_every_rule_and_name_of_its_source() {
             for kernel in [(4, 7), (4, 8), (6, 18)] {
                 let capabilities = capabilities(granted);
                 let ours = docker().profile(architecture, &capabilities, kernel);
-                let theirs = parse(&text, &ParseContext { capabilities, architecture, kernel }).unwrap();
+                let mut theirs = parse(&text, &ParseContext { capabilities, architecture, kernel }).unwrap();
                 assert_eq!(theirs.warnings, [""; 0]);
+                let rules = &mut theirs.profile.rules;
+                rules.sort_by(|a, b| (&a.name, &a.conditions, a.action).cmp(&(&b.name, &b.conditions, b.action)));
+                rules.dedup();
                 assert_eq!(ours, theirs.profile, "{architecture:?} {granted:?} {kernel:?}");
             }
         }

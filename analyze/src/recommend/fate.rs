@@ -6,7 +6,7 @@ use crate::abi;
 use crate::behaviour::{Behaviour, CallId, ContainerFacts, Filter, Instance, Outcome};
 use crate::dialect::oci;
 use crate::names;
-use crate::profile::{Action, Architecture, Operator, Profile, Rule};
+use crate::profile::{Action, Architecture, Condition, Operator, Profile, Rule};
 
 const ENOSYS: i32 = 38;
 
@@ -107,20 +107,25 @@ impl Filters {
     /// does not.
     pub(super) fn refuse(&self, instance: &Instance, name: &str, bits: Bits) -> bool {
         let Some(enforced) = self.by_instance.get(instance) else { return false };
-        let passes = |rule: &Rule| {
-            rule.conditions.iter().all(|condition| {
-                let told = condition.index == bits.index
-                    && condition.operator == Operator::MaskedEqual
-                    && condition.value & !bits.mask == 0;
-                !told || bits.value & condition.value == condition.value_two
-            })
-        };
-        let through =
-            |action| !matches!(action, Action::Errno(_) | Action::KillThread | Action::KillProcess | Action::Trap);
-        let mut rules = enforced.profile.rules_of(name).peekable();
-        let listed = rules.peek().is_some();
-        let let_through = rules.any(|rule| through(rule.action) && passes(rule));
-        !let_through && (listed || !through(enforced.profile.default_action))
+        let rules = enforced.rules_of(name);
+        if let Some(action) = unconditional(&rules) {
+            return is_refusal(action);
+        }
+        let fits = |rule: &&&Rule| rule.conditions.iter().all(|condition| bits.meet(condition) != Some(false));
+        let surely = |rule: &&Rule| rule.conditions.iter().all(|condition| bits.meet(condition) == Some(true));
+        let falls_through = !rules.iter().any(surely);
+        let default = falls_through.then_some(enforced.profile.default_action);
+        rules.iter().filter(fits).map(|rule| rule.action).chain(default).all(is_refusal)
+    }
+}
+
+impl Bits {
+    /// Whether the argument meets a condition; `None` where what is known does not tell.
+    fn meet(self, condition: &Condition) -> Option<bool> {
+        let told = condition.index == self.index
+            && condition.operator == Operator::MaskedEqual
+            && condition.value & !self.mask == 0;
+        told.then_some(self.value & condition.value == condition.value_two)
     }
 }
 
@@ -142,23 +147,35 @@ impl Enforced {
         if architecture != self.native && !self.profile.architectures.contains(&architecture) {
             return Answer::Ends;
         }
-        let rules: Vec<&Rule> = call.name().map(|name| self.profile.rules_of(name).collect()).unwrap_or_default();
+        let rules = call.name().map(|name| self.rules_of(name)).unwrap_or_default();
         let default = self.profile.default_action;
-        if let Some(rule) = rules.iter().find(|rule| rule.conditions.is_empty()) {
-            return answer_of(rule.action, BTreeSet::new());
+        if let Some(action) = unconditional(&rules) {
+            return answer_of(action, BTreeSet::new());
         }
         if !rules.is_empty() {
             let actions = rules.iter().map(|rule| rule.action).chain([default]);
             return Answer::ByArguments(actions.filter_map(errno_of).collect());
         }
-        let newer = self.stub && is_refusal(default) && call.number > self.largest_named(call.abi);
+        let stub = self.stub && is_refusal(default) && self.profile.architectures.contains(&architecture);
+        let newer = stub && call.number > self.largest_named(call.abi);
         answer_of(default, if newer { BTreeSet::from([ENOSYS]) } else { BTreeSet::new() })
+    }
+
+    /// The rules of a name that a runtime hands to libseccomp: those that repeat the default are left out.
+    fn rules_of<'a>(&'a self, name: &'a str) -> Vec<&'a Rule> {
+        self.profile.rules_of(name).filter(|rule| rule.action != self.profile.default_action).collect()
     }
 
     /// The largest number of an ABI that some rule names.
     fn largest_named(&self, abi: ctrec_recording::Abi) -> i64 {
         self.profile.rules.iter().filter_map(|rule| names::number(abi, &rule.name)).max().unwrap_or(i64::MAX)
     }
+}
+
+/// What the first rule without conditions does: to libseccomp it clears what came before, and makes what comes after
+/// moot.
+fn unconditional(rules: &[&Rule]) -> Option<Action> {
+    rules.iter().find(|rule| rule.conditions.is_empty()).map(|rule| rule.action)
 }
 
 fn answer_of(action: Action, mut errnos: BTreeSet<i32>) -> Answer {

@@ -290,6 +290,51 @@ fn namespace_flags_that_a_filter_refused_stay_refused() {
 }
 
 #[test]
+fn the_first_rule_without_conditions_says_what_the_filter_refused() {
+    let rule = |name: &str, action: &str| format!(r#"{{"names": ["{name}"], "action": "SCMP_ACT_{action}"}}"#);
+    let run = |name: &str, actions: [&str; 2]| {
+        let rules = actions.map(|action| rule(name, action)).join(",");
+        let filter = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{rules}]}}"#
+        );
+        Run::new("r").filter(&filter)
+    };
+    let swapon = |actions| allows(&judge(&run("swapon", actions).made("swapon", 1)), "swapon");
+    assert!(!swapon(["KILL_PROCESS", "ALLOW"]) && swapon(["ALLOW", "KILL_PROCESS"]));
+    assert!(swapon(["ERRNO", "ALLOW"]), "what repeats the default is left out");
+    let free = |actions| {
+        let run = run("clone", actions).made("clone", 1).clone_flags(0x1000_0000);
+        judge(&run).profile.rules_of("clone").any(|rule| rule.conditions.is_empty())
+    };
+    assert!(!free(["KILL_PROCESS", "ALLOW"]) && free(["ALLOW", "KILL_PROCESS"]));
+}
+
+#[test]
+fn a_rule_that_refuses_some_flags_of_clone_refuses_no_others() {
+    let filter = r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+        {"names": ["clone"], "action": "SCMP_ACT_ERRNO",
+         "args": [{"index": 0, "value": 268435456, "valueTwo": 268435456, "op": "SCMP_CMP_MASKED_EQ"}]}]}"#;
+    let free = |flags| {
+        let recommendation = judge(&Run::new("r").filter(filter).made("clone", 1).clone_flags(flags));
+        recommendation.profile.rules_of("clone").any(|rule| rule.conditions.is_empty())
+    };
+    assert!(free(0x2000_0000) && !free(0x1000_0000));
+}
+
+#[test]
+fn runc_answers_enosys_only_where_the_profile_lists_the_architecture() {
+    let filter = |listed: &str| {
+        format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", "architectures": [{listed}],
+            "syscalls": [{{"names": ["read"], "action": "SCMP_ACT_ALLOW"}}]}}"#
+        )
+    };
+    let swapon = |listed| allows(&judge(&Run::new("r").filter(&filter(listed)).failed("swapon", 38, 1)), "swapon");
+    assert!(!swapon(r#""SCMP_ARCH_X86_64""#));
+    assert!(swapon("") && swapon(r#""SCMP_ARCH_X86""#), "there it was the kernel");
+}
+
+#[test]
 fn clone3_is_there_only_when_seen() {
     assert!(!allows(&judge(&Run::new("r").made("clone", 1)), "clone3"));
     let seen = judge(&Run::new("r").made("clone3", 1));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ctrec_analyze::dialect::{ParseContext, parse};
 use ctrec_analyze::profile::{Abi, Action, Architecture, Condition, Operator, Profile, Rule};
 use proptest::prelude::*;
 
@@ -118,6 +119,45 @@ fn the_masked_bits_of_clone_decide_alone() {
         assert_eq!(decide(&profile, runtime, &clone).verdict(), Verdict::ByArguments);
         assert_eq!(decide(&profile, runtime, &clone.with_argument(0, 0, 0x7e02_0000)), ALLOWED);
         assert_eq!(decide(&profile, runtime, &clone.with_argument(0, 0x2_0000, 0x7e02_0000)), errno(1));
+    }
+}
+
+#[test]
+fn the_first_rule_without_conditions_decides_alone() {
+    let five = is(0, Operator::Equal, 5);
+    let rules = |actions: &[(Action, &[Condition])]| -> Vec<Rule> {
+        actions.iter().map(|(action, conditions)| rule("read", *action, conditions)).collect()
+    };
+    let (kill, allow) = (Action::KillProcess, Action::Allow);
+    let cases = [
+        (rules(&[(kill, &[]), (allow, &[])]), kill),
+        (rules(&[(allow, &[]), (kill, &[])]), allow),
+        (rules(&[(Action::Errno(7), &[]), (Action::Errno(5), &[])]), Action::Errno(7)),
+        (rules(&[(allow, &[five]), (kill, &[])]), kill),
+        (rules(&[(kill, &[five]), (allow, &[]), (Action::Errno(7), &[])]), allow),
+        (rules(&[(kill, &[]), (allow, &[five])]), kill),
+        // What repeats the default is left out.
+        (rules(&[(Action::Errno(1), &[]), (allow, &[])]), allow),
+    ];
+    for (rules, expected) in cases {
+        let profile = profile(Action::Errno(1), rules);
+        for runtime in [Runtime::Runc, Runtime::Crun] {
+            let decision = decide(&profile, runtime, &call(0));
+            assert_eq!(decision, Decision::Always(RawAction::of(expected)), "{profile:?}");
+        }
+    }
+}
+
+#[test]
+fn runc_calls_nothing_absent_where_the_architecture_is_not_listed() {
+    for listed in ["", r#""SCMP_ARCH_X86""#, r#""SCMP_ARCH_AARCH64""#] {
+        let text = format!(
+            r#"{{"defaultAction":"SCMP_ACT_ERRNO","architectures":[{listed}],
+            "syscalls":[{{"names":["read"],"action":"SCMP_ACT_ALLOW"}}]}}"#
+        );
+        let profile = parse(&text, &ParseContext::of(HERE)).unwrap().profile;
+        assert_eq!(decide(&profile, Runtime::Runc, &call(0)), ALLOWED, "{listed}");
+        assert_eq!(decide(&profile, Runtime::Runc, &call(1000)), errno(1), "{listed}");
     }
 }
 
