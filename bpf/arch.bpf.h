@@ -32,7 +32,6 @@
 #define NR_X32_BIT 0x40000000
 
 #define TS_COMPAT 2
-#define ENOSYS 38
 
 /*
  * The kernel sets TS_COMPAT from the entry it came through, so `int 0x80` from a 64-bit process is i386 too. The code

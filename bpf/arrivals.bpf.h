@@ -69,8 +69,8 @@ static __noinline int announce(struct task_struct *task, __u32 id, struct cgroup
 	return 0;
 }
 
-/* A thread enters a container from outside: as its first process, or as an exec. */
-static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cgroup, const char *path)
+/* A thread enters a container from outside: as its first process, or as an exec. It may be a child just being made. */
+static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cgroup, const char *path, bool is_child)
 {
 	struct ctrec_container *container = bpf_map_lookup_elem(&containers, &id);
 	struct ctrec_task state = {
@@ -78,7 +78,8 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 		.exec_number = -1,
 		.origin = CTREC_ORIGIN_EXEC,
 		.phase = CTREC_PHASE_SETUP,
-		.runtime_mounts = mounts_of(task),
+		.returning = is_child,
+		.runtime_mounts = mounts_of(bpf_get_current_task_btf()),
 		.runtime_root = root_of(task),
 	};
 	struct executable executable = {};

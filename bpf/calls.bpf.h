@@ -21,12 +21,18 @@ static __always_inline __u32 outcome_of(long result)
 	return failed(result) ? -result : CTREC_OUTCOME_SUCCEEDED;
 }
 
-/* Its result is whatever the interrupted code had in ax; only a real call number -1 gives ENOSYS. */
-static __always_inline __s32 number_of(struct pt_regs *regs, long result, bool compat)
+/*
+ * rt_sigreturn restores every register: the call's number becomes -1, and its result what the interrupted code had in
+ * ax. A real call -1 looks the same, but a thread that makes it is in no signal handler.
+ */
+static __always_inline bool is_sigreturn(__u32 tid, __s32 number)
 {
-	__s32 number = regs->orig_ax;
+	struct ctrec_task *state = number == -1 ? bpf_map_lookup_elem(&tasks, &tid) : 0;
 
-	return number == -1 && result != -ENOSYS ? sigreturn_number(compat) : number;
+	if (!state || !state->handlers)
+		return false;
+	state->handlers--;
+	return true;
 }
 
 static __noinline int count_argument(__u32 slot, __u32 container, __s32 number, __u64 value)
@@ -65,22 +71,40 @@ static __always_inline bool find_task(struct task_struct *task, __u32 tid, struc
 	return false;
 }
 
+/*
+ * Whether a 0 from fork or execve is the return of the new child, or of the new program, which did not make the call. A
+ * filter may answer 0 too, and then the call was made, and is counted.
+ */
+static __always_inline bool returns_anew(__u32 tid)
+{
+	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
+
+	if (!state || !state->returning)
+		return !state;
+	state->returning = 0;
+	return true;
+}
+
 static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result)
 {
 	bool compat = is_compat(task), loading = false;
-	__s32 number = number_of(regs, result, compat);
+	__s32 number = regs->orig_ax;
 	struct ctrec_task state = {};
 	__u32 tid = task->pid, slot;
 
 	if (!find_task(task, tid, &state))
 		return 0;
+	if (is_sigreturn(tid, number)) {
+		number = sigreturn_number(compat);
+		result = 0; /* it cannot fail */
+	}
 	if (state.phase == CTREC_PHASE_SETUP && task->seccomp.mode == SECCOMP_MODE_FILTER) {
 		loading = loads_filter(compat, number);
 		if (!loading)
 			promote(task, &state);
 	}
-	if (result == 0 && (returns_in_child(compat, number) || is_exec(compat, number)))
-		return 0; /* a child's own exit; a success that on_exec has counted */
+	if (result == 0 && (returns_in_child(compat, number) || is_exec(compat, number)) && returns_anew(tid))
+		return 0;
 	slot = slot_of(&state, compat);
 	count_sparse(slot, state.container, number, outcome_of(result));
 	if (is_clone(compat, number) && result > 0) {

@@ -81,7 +81,7 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 	}
 	id = *known;
 	if (!state) {
-		join(task, id, cgroup, path);
+		join(task, id, cgroup, path, false);
 		return 0;
 	}
 	if (state->container == id)
@@ -96,7 +96,7 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 		return 0;
 	}
 	unfollow(task);
-	join(task, id, cgroup, path);
+	join(task, id, cgroup, path, false);
 	return 0;
 }
 

@@ -3,6 +3,9 @@
 #ifndef CTREC_LIVES_BPF_H
 #define CTREC_LIVES_BPF_H
 
+#define SIG_IGN 1 /* SIG_DFL is 0 */
+#define MAX_HANDLERS 255
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -15,7 +18,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		__u32 id = container_of_cgroups(child);
 
 		if (id && (!state || state->container != id)) {
-			join(child, id, child->cgroups->dfl_cgrp, 0);
+			join(child, id, child->cgroups->dfl_cgrp, 0, true);
 			return 0;
 		}
 	}
@@ -23,6 +26,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	inherited = *state;
 	inherited.exec_number = -1;
+	inherited.returning = 1;
 	follow(child, &inherited);
 	return 0;
 }
@@ -116,6 +120,8 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	find_program(task, state.container, &executable);
 	state.program = executable.program;
 	state.exec_number = -1;
+	state.handlers = 0;
+	state.returning = 1;
 	container = bpf_map_lookup_elem(&containers, &state.container);
 	if (state.phase != CTREC_PHASE_WORKLOAD && starts_workload(task, &state, &executable, container))
 		state.phase = CTREC_PHASE_WORKLOAD;
@@ -126,6 +132,21 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	if (bpf_map_update_elem(&tasks, &tid, &state, BPF_ANY))
 		lose(CTREC_LOSS_TASKS_FULL, state.container);
 	cache(task, &state);
+	return 0;
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(on_signal, int number, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
+	__u64 handler;
+
+	if (!state)
+		return 0;
+	handler = (__u64)BPF_CORE_READ(action, sa.sa_handler);
+	if (handler > SIG_IGN && state->handlers < MAX_HANDLERS)
+		state->handlers++;
 	return 0;
 }
 

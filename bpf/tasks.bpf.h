@@ -161,6 +161,8 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 		out->slot = native_slot(out);
 	}
 	out->exec_number = -1;
+	out->handlers = 1; /* it may be in one */
+	out->returning = 1; /* as it may be */
 	follow(task, out);
 	return 1;
 }

@@ -150,6 +150,16 @@ struct nsproxy {
 	struct mnt_namespace *mnt_ns;
 };
 
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct kernel_siginfo;
+
 struct signal_struct {
 	int nr_threads;
 };

@@ -127,11 +127,13 @@ struct ctrec_task {
 	__u8 origin;
 	__u8 phase;
 	__u8 exec_abi;
-	__u8 pad;
-	__u32 runtime_mounts; /* mount namespace that it came from, when it entered the container */
+	__u8 handlers; /* signal handlers that it is in: each ends with rt_sigreturn, or is left by a jump */
+	__u32 runtime_mounts; /* mount namespace of the task that put it into the container */
 	__u64 runtime_root; /* address of the root directory's dentry that it came from, only compared; 0: not seen */
+	__u8 returning; /* it has yet to return from the call that made it, or that made it another program */
+	__u8 pad[7];
 };
-_Static_assert(sizeof(struct ctrec_task) == 32, "task");
+_Static_assert(sizeof(struct ctrec_task) == 40, "task");
 
 /* A cgroup in one hierarchy: id is that of its kernfs node, equal to the inode of its folder. */
 struct ctrec_cgroup_key {

@@ -79,6 +79,7 @@ impl<'storage> Kernel<'storage> {
         let mut all = vec![
             ("sched_process_exit", &progs.on_exit),
             ("sched_process_exec", &progs.on_exec),
+            ("signal_deliver", &progs.on_signal),
             ("sched_process_fork", &progs.on_fork),
             ("cgroup_rmdir", &progs.on_cgroup_rmdir),
             ("cgroup_attach_task", &progs.on_cgroup_attach),

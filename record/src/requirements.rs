@@ -10,11 +10,12 @@ use crate::error::RecordError;
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Hooks without which nothing can be recorded, as the kernel's BTF names their tracepoints.
-const NEEDED: [&str; 7] = [
+const NEEDED: [&str; 8] = [
     "btf_trace_sys_exit",
     "btf_trace_sched_process_fork",
     "btf_trace_sched_process_exec",
     "btf_trace_sched_process_exit",
+    "btf_trace_signal_deliver",
     "btf_trace_cgroup_mkdir",
     "btf_trace_cgroup_attach_task",
     "btf_trace_cgroup_rmdir",

@@ -80,6 +80,7 @@ fn a_kernel_without_a_hook_is_told_which_one_it_lacks() {
         "sched_process_fork",
         "sched_process_exec",
         "sched_process_exit",
+        "signal_deliver",
         "cgroup_mkdir",
         "cgroup_attach_task",
         "cgroup_rmdir",

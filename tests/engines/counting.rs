@@ -135,3 +135,21 @@ fn namespace_flags_of_clone_are_kept() {
     assert_eq!(recorded.arguments(56, flags), 25);
     assert_eq!(sum(&recorded, Abi::X86_64, 56, |call| call.succeeded), 50, "clone, with flags and without");
 }
+
+#[test]
+fn what_comes_back_as_another_call_is_counted_as_what_it_was() {
+    if !gate::open("what_comes_back_as_another_call_is_counted_as_what_it_was", &["gcc"]) {
+        return;
+    }
+    let (outcome, recorded) = record_command(&[text(&Program::Signals.binary()), "400"]);
+    outcome.success();
+    let made = |number: i64| {
+        let rows: Vec<_> = recorded.rows().filter(|call| (call.abi, call.number) == (Abi::X86_64, number)).collect();
+        (rows.iter().map(|call| call.succeeded).sum::<u64>(), rows.iter().map(|call| call.failed).sum::<u64>())
+    };
+    assert_eq!(made(15), (400, 0), "rt_sigreturn, which cannot fail");
+    assert_eq!(made(-1), (0, 400), "call -1");
+    assert_eq!(made(57), (400, 0), "fork, as its filter answered");
+    assert_eq!(made(322), (400, 0), "execveat, as its filter answered");
+    assert_eq!(recorded.failures(Abi::X86_64, 600, 38), made(600).1);
+}

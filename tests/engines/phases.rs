@@ -64,14 +64,24 @@ fn a_command_has_no_set_up_whatever_it_is_called() {
 }
 
 #[test]
-fn a_hook_before_the_root_is_changed_belongs_to_set_up() {
-    if !gate::open("a_hook_before_the_root_is_changed_belongs_to_set_up", &["runc", "gcc"]) {
-        return;
+fn a_hook_before_the_root_is_changed_belongs_to_runcs_set_up() {
+    if gate::open("a_hook_before_the_root_is_changed_belongs_to_runcs_set_up", &["runc", "gcc"]) {
+        assert_hooks_are_set_up(Runtime::Runc);
     }
+}
+
+#[test]
+fn a_hook_before_the_root_is_changed_belongs_to_cruns_set_up() {
+    if gate::open("a_hook_before_the_root_is_changed_belongs_to_cruns_set_up", &["crun", "gcc"]) {
+        assert_hooks_are_set_up(Runtime::Crun);
+    }
+}
+
+fn assert_hooks_are_set_up(runtime: Runtime) {
     let root = Image::Tiny.unpack();
     let command = ["/programs/counts", "1", "0", "30"].map(str::to_owned).to_vec();
     let spec = Spec { root: root.path().to_owned(), command, mounts: Vec::new(), no_new_privs: true, seccomp: None };
-    let bundle = Bundle::new(Runtime::Runc, &spec);
+    let bundle = Bundle::new(runtime, &spec);
     let counts = Program::Counts.binary();
     bundle.configure(|config: &mut Value| {
         config["hooks"] = json!({ "createContainer": [{ "path": counts, "args": ["counts", "1", "0", "700"] }] });

@@ -22,13 +22,15 @@ pub(crate) enum Program {
     Execs,
     /// clone with namespace flags.
     Namespaces,
+    /// Calls that come back as what they are not: rt_sigreturn, call -1, fork and execveat answered by a filter.
+    Signals,
     /// One call by number; its errno is the exit code.
     Probe,
 }
 
 impl Program {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Counts,
         Self::Int80,
         Self::I386,
@@ -36,6 +38,7 @@ impl Program {
         Self::Refused,
         Self::Execs,
         Self::Namespaces,
+        Self::Signals,
         Self::Probe,
     ];
 
@@ -49,6 +52,7 @@ impl Program {
             Self::Refused => "refused",
             Self::Execs => "execs",
             Self::Namespaces => "namespaces",
+            Self::Signals => "signals",
             Self::Probe => "probe",
         }
     }
@@ -75,7 +79,7 @@ impl Program {
             Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Counts | Self::Execs => &["-pthread"],
-            Self::Int80 | Self::Blocked | Self::Refused | Self::Namespaces => &[],
+            Self::Int80 | Self::Blocked | Self::Refused | Self::Namespaces | Self::Signals => &[],
         }
     }
 }
