@@ -27,6 +27,20 @@ pub enum StoreError {
         /// Where the store was looked for.
         path: PathBuf,
     },
+    /// What stands where a folder of the store's path should be is none.
+    #[error("{path:?} is there and is not a folder: choose another place for the store")]
+    InTheWay {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// A link stands where a folder of the store's path should be, and leads nowhere.
+    #[error(
+        "{path:?} is a link to a folder that is not there: make that folder, or choose another place for the store"
+    )]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+    },
     /// The folder is empty.
     #[error("{path:?} holds no run yet: record one with `ctrec record --output {path:?}`")]
     Empty {

@@ -23,9 +23,7 @@ pub(crate) fn check_id(run: &str) -> Result<(), StoreError> {
 pub(crate) fn make_store(store: &Path) -> Result<(), StoreError> {
     if let Err(error) = fs::create_dir_all(store) {
         return Err(match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                StoreError::NotAFolder { path: store.to_owned() }
-            }
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => in_the_way(store),
             _ => unwritten(store)(error),
         });
     }
@@ -40,6 +38,17 @@ pub(crate) fn make_store(store: &Path) -> Result<(), StoreError> {
         alien |= !name.starts_with(&format!(".{RUN}"));
     }
     if alien { Err(StoreError::NotAStore { path: store.to_owned() }) } else { Ok(()) }
+}
+
+/// What of the path is there and keeps the store's folder from being made.
+fn in_the_way(store: &Path) -> StoreError {
+    match store.ancestors().find(|path| path.is_symlink() && !path.exists()) {
+        Some(link) => StoreError::DanglingLink { path: link.to_owned() },
+        None => {
+            let found = store.ancestors().find(|path| path.exists()).unwrap_or(store);
+            StoreError::InTheWay { path: found.to_owned() }
+        }
+    }
 }
 
 /// Removes what a recorder left that was killed before its folder had a name.

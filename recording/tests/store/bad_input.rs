@@ -51,7 +51,22 @@ fn a_folder_of_other_things_is_not_written_to() {
     let error = RunWriter::create(folder.path(), &header("a"), Format::Parquet).unwrap_err();
     assert_says(&said(&error), &["not a store", "choose another folder"]);
     let error = RunWriter::create(&folder.path().join("thesis.odt"), &header("a"), Format::Parquet).unwrap_err();
-    assert_says(&said(&error), &["not a folder"]);
+    assert_says(&said(&error), &["thesis.odt\" is there and is not a folder", "choose another place"]);
+    let below = folder.path().join("thesis.odt/store");
+    let error = RunWriter::create(&below, &header("a"), Format::Parquet).unwrap_err();
+    assert_says(&said(&error), &["thesis.odt\" is there and is not a folder"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_not_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    symlink(folder.path().join("gone"), &link).unwrap();
+    for store in [link.clone(), link.join("store")] {
+        let error = RunWriter::create(&store, &header("a"), Format::Parquet).unwrap_err();
+        assert_says(&said(&error), &["link\" is a link to a folder that is not there", "make that folder"]);
+    }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
