@@ -16,7 +16,12 @@ use clap::Parser;
 fn main() -> ExitCode {
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(answer) => return exit::answer(&answer),
+        Err(answer) => {
+            if !answer.use_stderr() {
+                restore_sigpipe();
+            }
+            return exit::answer(&answer);
+        }
     };
     if !matches!(arguments.command, cli::Command::Record(_)) {
         restore_sigpipe();
@@ -28,8 +33,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Rust ignores SIGPIPE, and a program that `run` starts would inherit that; `ctrec report | head` should just end. Not
-/// so `record`: its messages may go where nobody reads any more, and the recording matters more than they do.
+/// Rust ignores SIGPIPE, and a program that `run` starts would inherit that; `ctrec report | head` should just end, and
+/// `ctrec --help | head` too. Not so `record`: its messages may go where nobody reads any more, and the recording matters more than they do.
 fn restore_sigpipe() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     #[expect(unsafe_code, reason = "signal(2) with the default action installs no handler")]

@@ -60,10 +60,13 @@ fn a_report_goes_whole_into_a_file_or_not_at_all() {
 #[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let store = store();
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let output = ctrec_to(writer, Stdio::piped(), &["report", text(store.path())]);
-    assert_eq!((output.status.signal(), output.stderr.as_slice()), (Some(13), &b""[..]), "as a shell's own tools end");
+    for words in [&["report", text(store.path())][..], &["--help"], &["--version"], &["record", "--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = ctrec_to(writer, Stdio::piped(), words);
+        let ended = (output.status.signal(), output.stderr.as_slice());
+        assert_eq!(ended, (Some(13), &b""[..]), "as a shell's own tools end: {words:?}");
+    }
 }
 
 #[test]
