@@ -7,6 +7,7 @@ use super::render::{RenderError, render};
 use crate::behaviour::Behaviour;
 use crate::compare::{Comparison, Measure};
 use crate::finding::{Finding, Severity};
+use crate::known::{CRUN, RUNC};
 use crate::policy::{Dialect, Policy};
 use crate::recommend::{Recommendation, Start};
 use crate::text::{time, visible};
@@ -29,6 +30,8 @@ struct Summary<'a> {
     windows_since_new: Option<usize>,
     findings: Vec<Brief<'a>>,
     losses: Vec<LossReport>,
+    /// The profile is no use as it is: its engine takes another dialect.
+    oci_instead: bool,
     apply: String,
 }
 
@@ -46,6 +49,7 @@ struct Brief<'a> {
 pub fn summary(behaviour: &Behaviour, recommendation: &Recommendation, policy: &Policy) -> Result<String, RenderError> {
     let recorded = behaviour.recorded();
     let losses = behaviour.losses().into_iter();
+    let oci_instead = policy.dialect == Dialect::Docker && is_of_plain_runtimes(behaviour);
     let summary = Summary {
         name: name_of(behaviour),
         profile: Measure::of(behaviour).compare(&recommendation.profile),
@@ -58,7 +62,8 @@ pub fn summary(behaviour: &Behaviour, recommendation: &Recommendation, policy: &
         windows_since_new: recorded.windows_since_new,
         findings: recommendation.findings.iter().map(brief).collect(),
         losses: losses.map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count }).collect(),
-        apply: apply(behaviour, policy.dialect),
+        oci_instead,
+        apply: apply(behaviour, if oci_instead { Dialect::Oci } else { policy.dialect }),
     };
     render("summary.txt", &summary)
 }
@@ -86,6 +91,12 @@ fn apply(behaviour: &Behaviour, dialect: Dialect) -> String {
             format!("jq '.linux.seccomp = input' config.json {FILE} > config.new && mv config.new config.json")
         }
     }
+}
+
+/// Whether no engine stands above the runtime, which reads a bundle's `config.json` and no profile of docker's.
+fn is_of_plain_runtimes(behaviour: &Behaviour) -> bool {
+    let mut engines = behaviour.containers().values().map(|facts| facts.engine.as_str()).peekable();
+    engines.peek().is_some() && engines.all(|engine| [RUNC, CRUN].contains(&engine))
 }
 
 fn is_plain(image: &str) -> bool {

@@ -82,6 +82,7 @@ fn what_is_not_there_is_said_to_be_none() {
     run = run.clone().that(|container| container.runtime = Some("crun".to_owned()));
     let mut other = run.clone();
     other.recording.header.run = "s".to_owned();
+    other.recording.containers[0].id = "f".repeat(64);
     let both = behaviour(&run.recording).merge(behaviour(&other.recording));
     let report = Report::of(&[both], &Policy::default()).unwrap();
     let (text, markdown) = (report.text().unwrap(), report.markdown().unwrap());
@@ -146,6 +147,20 @@ fn the_screen_says_how_to_apply_the_profile() {
         assert!(screen.contains(line), "{screen}");
         assert!(screen.contains("docker's default allows") && screen.contains("Losses: ring_full 3"), "{screen}");
         assert!(screen.contains("mount: 1 time, EPERM, by /usr/sbin/nginx"), "{screen}");
+    }
+}
+
+#[test]
+fn a_container_of_a_plain_runtime_is_told_the_dialect_that_it_takes() {
+    for engine in ["runc", "crun"] {
+        let run = sample().that(|container| container.engine = engine.to_owned());
+        for dialect in [Dialect::Docker, Dialect::Oci] {
+            let (behaviour, policy) = (behaviour(&run.recording), Policy { dialect, ..Policy::default() });
+            let screen = summary(&behaviour, &recommend(&behaviour, &policy).unwrap(), &policy).unwrap();
+            assert!(screen.contains("jq '.linux.seccomp = input' config.json seccomp.json"), "{screen}");
+            assert!(!screen.contains("docker run --security-opt seccomp=seccomp.json"), "{screen}");
+            assert_eq!(screen.contains("again with --dialect oci"), dialect == Dialect::Docker, "{screen}");
+        }
     }
 }
 
