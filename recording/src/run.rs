@@ -46,6 +46,13 @@ pub(crate) fn read_containers(folder: &Path) -> Result<Vec<Container>, StoreErro
     read_snapshot(folder, &seals)
 }
 
+/// Whether a run was cut off before its first window was sealed.
+pub(crate) fn is_lost(folder: &Path) -> Result<bool, StoreError> {
+    let live = is_live(folder)?;
+    let (header, _) = read_header(folder)?;
+    Ok(header.ended_ns.is_none() && !live && read_windows(folder)?.is_empty())
+}
+
 fn read_seals(folder: &Path) -> Result<(Header, Vec<Window>, Seals), StoreError> {
     let (header, contents) = read_header(folder)?;
     let rows = read_windows(folder)?;

@@ -83,6 +83,11 @@ impl Store {
         self.read_steady(run, run::read_containers)
     }
 
+    /// Whether a run was cut off before its first window was sealed: nothing that was counted then is left.
+    pub fn is_lost(&self, run: &str) -> Result<bool, StoreError> {
+        self.read_steady(run, run::is_lost)
+    }
+
     /// Reads all runs, in the order of their ids.
     pub fn read_all(&self) -> Result<Vec<Recording>, StoreError> {
         self.runs.iter().map(|run| self.read(run)).collect()

@@ -14,10 +14,11 @@ pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
     let pattern = options.container.as_deref().map(str::parse::<Pattern>).transpose()?;
     let runs = Runs::open(&options.stores, quiet)?;
     let selections = match pattern {
-        Some(pattern) => vec![pattern.select(runs.containers())?],
+        Some(pattern) => vec![runs.select(&pattern)?],
         None => Selection::every(runs.containers()),
     };
-    let contents = Contents::of(&runs.behaviours(&selections)?, &stores::policy(&options.policy, Dialect::default()))?;
+    let policy = stores::policy(&options.policy, Dialect::default());
+    let contents = Contents::of(&runs.behaviours(&selections)?, &policy)?.with_lost_runs(runs.lost());
     let text = match options.format {
         ReportFormat::Text => contents.text(),
         ReportFormat::Markdown => contents.markdown(),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use ctrec_analyze::behaviour::Behaviour;
 use ctrec_analyze::policy::{Baseline, Dialect, Policy};
-use ctrec_analyze::select::{Pattern, Selection};
+use ctrec_analyze::select::{Pattern, SelectError, Selection};
 use ctrec_recording::{Container, Origin, Store};
 
 use crate::cli::{BaselineName, Chosen, PolicyOptions};
@@ -18,12 +18,18 @@ use crate::output::tell;
 pub(super) struct Runs {
     runs: Vec<(Rc<Store>, String)>,
     containers: Vec<Vec<Container>>,
+    lost: Vec<String>,
 }
+
+/// The stores hold no container, and runs of which nothing is left.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was recorded: {} cut off before the first window was written; record again", .0.join(", "))]
+struct AllLost(Vec<String>);
 
 impl Runs {
     /// Finds all runs of all stores. Those that hold nothing are named on stderr and left out.
     pub(super) fn open(stores: &[PathBuf], quiet: bool) -> anyhow::Result<Self> {
-        let (mut runs, mut containers) = (Vec::new(), Vec::new());
+        let (mut runs, mut containers, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for path in stores {
             let store = Rc::new(Store::open(path)?);
             for run in store.empty_runs().iter().filter(|_| !quiet) {
@@ -32,11 +38,34 @@ impl Runs {
                 ));
             }
             for run in store.runs() {
+                if store.is_lost(run)? {
+                    lost.push(run.clone());
+                }
                 containers.push(store.read_containers(run)?);
                 runs.push((store.clone(), run.clone()));
             }
         }
-        Ok(Self { runs, containers })
+        for run in lost.iter().filter(|_| !quiet) {
+            tell(&format!(
+                "warning: run {run:?} was cut off before its first window was written: nothing of it is left"
+            ));
+        }
+        Ok(Self { runs, containers, lost })
+    }
+
+    /// The containers that a pattern means, to be judged as one.
+    pub(super) fn select(&self, pattern: &Pattern) -> anyhow::Result<Selection> {
+        match pattern.select(&self.containers) {
+            Err(SelectError::NothingRecorded) if !self.lost.is_empty() => {
+                Err(AllLost(self.lost.iter().map(|run| format!("run {run:?} was")).collect()).into())
+            }
+            selected => Ok(selected?),
+        }
+    }
+
+    /// Runs that were cut off before their first window was written.
+    pub(super) fn lost(&self) -> &[String] {
+        &self.lost
     }
 
     /// Containers of each run.
@@ -65,7 +94,7 @@ impl Runs {
 pub(super) fn behaviour(chosen: &Chosen, quiet: bool) -> anyhow::Result<Behaviour> {
     let pattern: Pattern = chosen.container.parse()?;
     let runs = Runs::open(&chosen.stores, quiet)?;
-    let selection = pattern.select(runs.containers())?;
+    let selection = runs.select(&pattern)?;
     Ok(runs.behaviours(&[selection])?.remove(0))
 }
 

@@ -28,6 +28,19 @@ pub(crate) fn store() -> TempDir {
     folder
 }
 
+/// A store with one run that was killed before its first window was written.
+pub(crate) fn lost() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    add_lost_run(folder.path());
+    folder
+}
+
+/// Adds such a run to a store.
+pub(crate) fn add_lost_run(store: &Path) {
+    let header = Header { run: "killed".to_owned(), ended_ns: None, end: None, ..header() };
+    drop(RunWriter::create(store, &header, Format::Parquet).unwrap());
+}
+
 fn header() -> Header {
     Header {
         schema: SchemaVersion::CURRENT,

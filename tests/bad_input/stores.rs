@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::ctrec::{BAD_INPUT, assert_refused, ctrec};
-use crate::sample::{store, text, write};
+use crate::sample::{add_lost_run, lost, store, text, write};
 
 /// The only Parquet file below a folder whose path holds `word`.
 fn parquet_file(folder: &Path, word: &str) -> PathBuf {
@@ -99,6 +99,30 @@ fn a_run_that_holds_nothing_is_left_out_with_a_warning() {
         assert!(said.contains("warning: ") && said.contains("run \"killed\\u{1b}[2J\" holds nothing"), "{said}");
         let quiet = ctrec(&[words.as_slice(), &["--quiet"]].concat());
         assert_eq!((quiet.stdout, String::from_utf8_lossy(&quiet.stderr).as_ref()), (output.stdout, ""));
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_before_its_first_window_is_named() {
+    let (lost, store) = (lost(), store());
+    add_lost_run(store.path());
+    let profile = write(&store, "profile.json", r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#);
+    let web = ["--container", "web"];
+    for command in [&["recommend"][..], &["report"], &["verify", "--profile", &profile]] {
+        let needles = ["run \"killed\" was cut off before the first window", "record again"];
+        assert_refused(&[command, &web, &[text(lost.path())]].concat(), BAD_INPUT, &needles);
+        let output = ctrec(&[command, &web, &[text(store.path())]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains("warning: run \"killed\" was cut off before its first window"), "{said}");
+    }
+    for format in ["text", "markdown", "json"] {
+        for store in [&lost, &store] {
+            let output = ctrec(&["report", "--format", format, text(store.path())]);
+            let report = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(0));
+            assert!(report.contains("run killed: before its first window") && report.contains("cut_off"), "{report}");
+        }
     }
 }
 

@@ -22,6 +22,8 @@ const VERSION: u32 = 1;
 pub struct Report {
     /// Version of the JSON form. Changes when a field changes its meaning or goes.
     pub version: u32,
+    /// Runs of which nothing is left, whatever containers they had.
+    pub losses: Vec<LossReport>,
     /// One for each container identity.
     pub containers: Vec<ContainerReport>,
 }
@@ -191,7 +193,20 @@ impl Report {
             let recommendation = recommend(behaviour, policy)?;
             Ok(ContainerReport::of(behaviour, &recommendation))
         });
-        Ok(Self { version: VERSION, containers: containers.collect::<Result<_, RecommendError>>()? })
+        let containers = containers.collect::<Result<_, RecommendError>>()?;
+        Ok(Self { version: VERSION, losses: Vec::new(), containers })
+    }
+
+    /// The same, with the ids of runs that were cut off before their first window was written.
+    #[must_use]
+    pub fn with_lost_runs(mut self, runs: &[String]) -> Self {
+        let losses = runs.iter().map(|run| LossReport {
+            kind: LossKind::CutOff,
+            detail: format!("run {run}: before its first window was written, so nothing of it is left"),
+            count: 1,
+        });
+        self.losses = losses.collect();
+        self
     }
 }
 
