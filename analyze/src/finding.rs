@@ -50,6 +50,8 @@ pub enum Kind {
     BaselineUnion,
     /// Too few windows to say anything about completeness.
     TooShort,
+    /// Several runs recorded one container at the same time.
+    RecordedTwice,
     /// Recorded by one run only.
     OneRun,
     /// A run is being recorded right now.

@@ -13,6 +13,7 @@ mod fold;
 mod questions;
 #[cfg(test)]
 mod tests;
+mod twice;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use container::{ContainerFacts, Filter};
 use deeds::{Deeds, Losses, Summed};
 pub use fold::BehaviourError;
 pub use questions::{CallFacts, Recorded};
+pub use twice::Twice;
 
 /// Name of a program whose row is missing from the recording.
 pub const UNKNOWN_PROGRAM: &str = "(unknown program)";

@@ -6,10 +6,11 @@ use ctrec_recording::LossKind;
 
 use super::fate::{Fate, Filters};
 use super::{Allowed, Wanted, clone, start};
-use crate::behaviour::{Behaviour, CallId};
+use crate::behaviour::{Behaviour, CallId, Twice};
 use crate::finding::{Finding, Kind, Severity};
 use crate::names;
 use crate::policy::Policy;
+use crate::select::short_id;
 use crate::text::{counted, errno, visible};
 
 /// Fewer windows than this say nothing about whether a recording was long enough.
@@ -148,8 +149,21 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
         let text = "a run is still being recorded; what it has so far is in here";
         findings.push(finding(Severity::Note, Kind::StillRecording, text, "Ask again when it has ended.", open));
     }
+    findings.extend(recorded_twice(behaviour));
     findings.extend(blind_hooks(behaviour));
     findings
+}
+
+fn recorded_twice(behaviour: &Behaviour) -> Option<Finding> {
+    let line = |twice: &Twice<'_>| {
+        let runs: Vec<&str> = twice.runs.iter().copied().collect();
+        format!("{} {}: runs {}", visible(&twice.facts.name), visible(short_id(&twice.facts.id)), runs.join(", "))
+    };
+    let lines: Vec<String> = behaviour.recorded_twice().iter().map(line).collect();
+    let text = "recorded by several recordings at once, so calls and windows of that time are counted once by each";
+    let advice = "The profile has the same calls; for exact counts, name only a store of one of the runs.";
+    let made = |lines| finding(Severity::Note, Kind::RecordedTwice, text, advice, lines);
+    (!lines.is_empty()).then(|| made(lines))
 }
 
 /// What a hook cannot see by its nature is no loss: a loss is what it should have seen and did not.

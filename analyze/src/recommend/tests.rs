@@ -500,6 +500,44 @@ fn findings_tell_what_a_recording_is_worth() {
 }
 
 #[test]
+fn a_container_that_two_runs_recorded_at_once_is_counted_twice_and_that_is_said() {
+    let one = Run::new("a").window(2).made("read", 1);
+    let found = |change: &dyn Fn(&mut Recording)| {
+        let mut other = Run::new("b").window(2).made("read", 1).recording;
+        change(&mut other);
+        let both = recommend(&all(&one.recording).merge(all(&other)), &Policy::default()).unwrap();
+        let alone = recommend(&all(&one.recording), &Policy::default()).unwrap();
+        assert_eq!(both.profile.allowed(), alone.profile.allowed());
+        both.findings.into_iter().find(|finding| finding.kind == Kind::RecordedTwice)
+    };
+    let finding = found(&|_| {}).unwrap();
+    assert_eq!((finding.severity, finding.evidence), (Severity::Note, vec!["web 000000000000: runs a, b".to_owned()]));
+    assert!(found(&|other| other.header.host = "name-in-a-container".to_owned()).is_some(), "an id is given once");
+    assert!(found(&|other| other.header.run = "a".to_owned()).is_none(), "a copy of the run is counted once");
+    assert!(found(&|other| other.containers[0].id = "f".repeat(64)).is_none(), "another container");
+    assert!(found(&|other| other.windows.retain(|window| window.window == 1)).is_some(), "one is ahead");
+    let later = |other: &mut Recording| {
+        other.windows.iter_mut().for_each(|window| {
+            window.start_ns += 2 * crate::testing::WINDOW_NS;
+            window.end_ns += 2 * crate::testing::WINDOW_NS;
+        })
+    };
+    assert!(found(&later).is_none(), "one run after the other");
+}
+
+#[test]
+fn a_name_that_is_given_again_is_another_container_on_another_host() {
+    let of = |run: &str, host: &str| {
+        let mut run = Run::new(run).made("read", 1).that(|container| container.id = "web".to_owned());
+        run.recording.header.host = host.to_owned();
+        all(&run.recording)
+    };
+    let twice = |behaviour: Behaviour| behaviour.recorded_twice().len();
+    assert_eq!(twice(of("a", "one").merge(of("b", "two"))), 0);
+    assert_eq!(twice(of("a", "one").merge(of("b", "one"))), 1);
+}
+
+#[test]
 fn risky_and_nameless_calls_are_found() {
     let run = Run::new("r").made("io_uring_enter", 1).number(9999, 1).made("mseal", 1);
     let recommendation = judge(&run);
