@@ -59,7 +59,7 @@ enum Answer {
     Through,
     /// Turns it away with one of these errnos.
     Errnos(BTreeSet<i32>),
-    /// Kills or signals the caller. The exit of such a call looks like a success.
+    /// Kills or signals the caller. To the recorder such a call looks like a success.
     Ends,
     /// Its arguments decide; turned away, it gets one of these errnos.
     ByArguments(BTreeSet<i32>),
@@ -91,16 +91,29 @@ impl Filters {
         let Some(enforced) = self.by_instance.get(instance).filter(|_| !call.is_unfiltered()) else {
             return Fate::Made;
         };
-        let carried_out = [outcome.succeeded, outcome.interrupted, outcome.unfinished].iter().any(|count| *count > 0);
+        let in_kernel = outcome.interrupted > 0 || outcome.unfinished > 0;
         match enforced.answer(call) {
             Answer::Ends => Fate::Refused,
             Answer::Through => Fate::Made,
-            _ if carried_out => Fate::Made,
+            _ if in_kernel => Fate::Made,
+            Answer::Errnos(given) if given.contains(&0) && only_zero_or(outcome, &given) => Fate::Refused,
+            _ if outcome.succeeded > 0 => Fate::Made,
             Answer::Elsewhere => Fate::RefusedOrFailed,
             Answer::Errnos(given) if only(outcome, &given) => Fate::Refused,
             Answer::Errnos(given) | Answer::ByArguments(given) if some(outcome, &given) => Fate::RefusedOrFailed,
             Answer::Errnos(_) | Answer::ByArguments(_) => Fate::Made,
         }
+    }
+
+    /// Whether a call of a container that looks like a success never was one: the filter ended its caller, or answered
+    /// 0 in the kernel's place.
+    pub(super) fn stop(&self, instance: &Instance, call: CallId) -> bool {
+        let enforced = self.by_instance.get(instance).filter(|_| !call.is_unfiltered());
+        enforced.is_some_and(|enforced| match enforced.answer(call) {
+            Answer::Ends => true,
+            Answer::Errnos(given) => given.contains(&0),
+            Answer::Through | Answer::ByArguments(_) | Answer::Elsewhere => false,
+        })
     }
 
     /// Whether a container's filter turns a call away for what is known of an argument. Where that does not tell, it
@@ -211,7 +224,12 @@ fn is_refusal(action: Action) -> bool {
 
 /// It failed, and with these errnos alone. An errno that was lost may have been another.
 fn only(outcome: &Outcome, given: &BTreeSet<i32>) -> bool {
-    outcome.failed > 0 && outcome.errnos.keys().all(|errno| given.contains(errno)) && told(outcome) >= outcome.failed
+    outcome.failed > 0 && only_zero_or(outcome, given)
+}
+
+/// It failed with no errno but these, if it failed at all.
+fn only_zero_or(outcome: &Outcome, given: &BTreeSet<i32>) -> bool {
+    outcome.errnos.keys().all(|errno| given.contains(errno)) && told(outcome) >= outcome.failed
 }
 
 /// It failed, and some time with one of these errnos, or nobody knows with which.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctrec_recording::LossKind;
+use ctrec_recording::{LossKind, Phase};
 
 use super::fate::{Fate, Filters};
 use super::{Allowed, Wanted, clone, start};
@@ -113,7 +113,8 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     let behaviour = evidence.behaviour;
     let recorded = behaviour.recorded();
     let mut findings = Vec::new();
-    if evidence.calls.is_empty() {
+    let of_workload = |wanted: &Wanted| wanted.sources.keys().any(|source| source.phase == Phase::Workload);
+    if !evidence.calls.values().any(of_workload) {
         let text = "no call of the workload was seen, so the profile holds only what any container needs";
         findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, START_FIRST, Vec::new()));
     }
@@ -240,7 +241,7 @@ fn lines(calls: Vec<(&CallId, &Wanted)>) -> Vec<String> {
         let sum = wanted.outcome();
         let errnos: Vec<String> = sum.errnos.keys().map(|number| errno(*number)).collect();
         let how = match errnos.as_slice() {
-            [] if wanted.fate == Fate::Refused => "killed".to_owned(),
+            [] if wanted.fate == Fate::Refused => "killed or answered 0 by the filter".to_owned(),
             [] => "never with an error".to_owned(),
             some => some.join(", "),
         };

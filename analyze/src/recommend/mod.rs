@@ -13,6 +13,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ctrec_recording::Phase;
+
 use crate::behaviour::{Behaviour, CallId, Outcome, Source};
 use crate::finding::Finding;
 use crate::known;
@@ -39,6 +41,9 @@ pub struct Recommendation {
     pub findings: Vec<Finding>,
     /// What became of each call of the recommended phases and origins.
     pub fates: BTreeMap<CallId, Fate>,
+    /// How often calls look like a success that the filter in force stopped: it killed or trapped the caller, or
+    /// answered 0.
+    pub stopped: BTreeMap<(CallId, Source), u64>,
     /// Under which runtimes the profile starts.
     pub start: Start,
 }
@@ -111,7 +116,8 @@ pub fn recommend(behaviour: &Behaviour, policy: &Policy) -> Result<Recommendatio
     rules.sort_by(|a, b| (&a.name, &a.conditions).cmp(&(&b.name, &b.conditions)));
     let fates = calls.into_iter().map(|(call, wanted)| (call, wanted.fate)).collect();
     let profile = Profile { default_action, architectures, flags: BTreeSet::new(), rules };
-    Ok(Recommendation { profile, findings, fates, start })
+    let stopped = stopped(behaviour, &filters);
+    Ok(Recommendation { profile, findings, fates, stopped, start })
 }
 
 /// Calls of the wanted phases and origins. What one container was refused and another made counts as made.
@@ -130,6 +136,19 @@ fn wanted(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -> BTreeMap
         }
     }
     calls
+}
+
+/// Calls that only look like a success, whatever the policy wants. In set-up there is no filter yet.
+fn stopped(behaviour: &Behaviour, filters: &Filters) -> BTreeMap<(CallId, Source), u64> {
+    let mut stopped: BTreeMap<(CallId, Source), u64> = BTreeMap::new();
+    for (_, call, sources) in behaviour.calls_by_instance().filter(|(of, call, _)| filters.stop(of, *call)) {
+        let filtered = |(source, outcome): &&(Source, Outcome)| source.phase != Phase::Setup && outcome.succeeded > 0;
+        for (source, outcome) in sources.iter().filter(filtered) {
+            let sum = stopped.entry((call, source.clone())).or_default();
+            *sum = sum.saturating_add(outcome.succeeded);
+        }
+    }
+    stopped
 }
 
 /// The native ones of the machines, and every other that was used, refused or not: a filter kills what calls through

@@ -449,6 +449,26 @@ fn a_killed_call_looks_like_a_success_and_is_refused() {
 }
 
 #[test]
+fn a_call_that_the_filter_answers_with_0_was_never_made() {
+    let filter = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["swapon"], "action": "SCMP_ACT_ERRNO", "errnoRet": 0}]}"#;
+    let run = Run::new("r").filter(filter);
+    let recommendation = judge(&run.clone().made("swapon", 2));
+    assert!(!allows(&recommendation, "swapon"));
+    let finding = recommendation.findings.iter().find(|finding| finding.kind == Kind::Refused).unwrap();
+    assert_eq!(finding.evidence, ["swapon: 2 times, killed or answered 0 by the filter, by /usr/sbin/nginx"]);
+    assert!(allows(&judge(&run.made("swapon", 2).failed("swapon", 22, 1)), "swapon"), "EINVAL is the kernel's");
+}
+
+#[test]
+fn a_workload_that_never_ran_is_said() {
+    let run = Run::new("r").phase(Origin::Init, Phase::Runtime).made("execve", 1).made("capset", 1);
+    assert!(kinds(&judge(&run)).contains(&Kind::NothingSeen));
+    let ran = run.phase(Origin::Init, Phase::Workload).made("read", 1);
+    assert!(!kinds(&judge(&ran)).contains(&Kind::NothingSeen));
+}
+
+#[test]
 fn what_arguments_decide_stays_in_and_is_said() {
     let filter = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
         "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}]}"#;

@@ -137,6 +137,8 @@ pub struct Count {
     pub total: u64,
     /// Returned without an error.
     pub succeeded: u64,
+    /// Killed, trapped or answered 0 by the filter in force.
+    pub stopped: u64,
     /// Returned an errno.
     pub failed: u64,
     /// Torn down by a signal or an exit.
@@ -289,17 +291,19 @@ fn who(behaviour: &Behaviour) -> Vec<WhoReport> {
 }
 
 fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation, measure: &Measure) -> CallReport {
+    let stopped = |source: &Source| recommendation.stopped.get(&(call, source.clone())).copied().unwrap_or_default();
+    let all_stopped = facts.sources.keys().map(stopped).fold(0, u64::saturating_add);
     let sources = facts.sources.iter().map(|(source, outcome)| SourceReport {
         origin: source.origin,
         phase: source.phase,
         program: source.program.to_string(),
-        count: Count::of(outcome),
+        count: Count::of(outcome, stopped(source)),
     });
     CallReport {
         name: call.label(),
         abi: call.abi,
         number: call.number,
-        count: Count::of(&facts.outcome()),
+        count: Count::of(&facts.outcome(), all_stopped),
         engine_default: measure.verdict(call).map(|verdict| match verdict {
             Verdict::Allowed => "allowed",
             Verdict::Conditional => "by argument",
@@ -341,13 +345,15 @@ fn rank(call: &CallReport) -> u8 {
 }
 
 impl Count {
-    fn of(outcome: &Outcome) -> Self {
+    /// `stopped` of the calls that look like a success are none.
+    fn of(outcome: &Outcome, stopped: u64) -> Self {
         let mut errnos: Vec<(i32, u64)> = outcome.errnos.iter().map(|(number, count)| (*number, *count)).collect();
         errnos.sort_by_key(|(number, count)| (std::cmp::Reverse(*count), *number));
         let seen = |moment: fn(Seen) -> i64| outcome.seen.map(|seen| time(moment(seen)));
         Self {
             total: outcome.total(),
-            succeeded: outcome.succeeded,
+            succeeded: outcome.succeeded.saturating_sub(stopped),
+            stopped,
             failed: outcome.failed,
             interrupted: outcome.interrupted,
             unfinished: outcome.unfinished,

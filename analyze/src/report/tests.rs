@@ -46,6 +46,22 @@ fn text_shows_every_call_with_its_evidence() {
 }
 
 #[test]
+fn what_the_filter_killed_did_not_succeed() {
+    let filter =
+        r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_KILL"}]}"#;
+    let run = Run::new("r").filter(filter).phase(Origin::Init, Phase::Setup).made("mount", 1);
+    let report = report(&run.phase(Origin::Init, Phase::Workload).made("mount", 2));
+    let mount = &report.containers[0].calls[0];
+    assert_eq!((mount.count.total, mount.count.succeeded, mount.count.stopped), (3, 1, 2), "set-up has no filter");
+    let by_phase: Vec<_> = mount.sources.iter().map(|of| (of.phase, of.count.succeeded, of.count.stopped)).collect();
+    assert_eq!(by_phase, [(Phase::Setup, 1, 0), (Phase::Workload, 0, 2)]);
+    let text = report.text().unwrap();
+    assert!(text.contains(", 2 killed or answered 0 by the filter in force"), "{text}");
+    let row = "| init | workload | `/usr/sbin/nginx` | 2 | 0 | 0 | 0 | 2 |";
+    assert!(report.markdown().unwrap().contains(row), "{}", report.markdown().unwrap());
+}
+
+#[test]
 fn what_the_default_refuses_comes_first() {
     let report = report(&sample());
     let order: Vec<&str> = report.containers[0].calls.iter().map(|call| call.name.as_str()).collect();
