@@ -253,6 +253,8 @@ pub enum LossKind {
     ReadFault,
     /// Something was recorded later than its start.
     AttachGap,
+    /// Processes of the command still ran when its recording ended.
+    LeftRunning,
     /// A container that could not be resolved to an engine's record.
     Unresolved,
     /// The run ended without its last window being sealed (kill -9, power).

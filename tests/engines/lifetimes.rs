@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use ctrec_recording::{Abi, End, LossKind, Origin, Phase, Recording, Store};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::docker::{Dockerd, mount_points};
@@ -110,6 +111,20 @@ fn assert_swept(run: &str) {
         record_command(&["true"]).0.success();
         cgroups.iter().all(|cgroup| !cgroup.exists()).then_some(())
     });
+}
+
+#[test]
+fn what_a_command_leaves_running_is_a_loss() {
+    if !gate::open("what_a_command_leaves_running_is_a_loss", &[]) {
+        return;
+    }
+    let (outcome, recorded) = record_command(&["sh", "-c", "sleep 1000 > /dev/null 2>&1 & echo $!"]);
+    let left = Pid::from_raw(outcome.stdout.trim().parse().unwrap());
+    kill(left, Signal::SIGKILL).unwrap();
+    assert!(outcome.stderr.contains("1 process of the command still runs"), "{}", outcome.stderr);
+    let losses: Vec<_> = recorded.recording().losses.iter().map(|loss| (loss.kind, loss.count)).collect();
+    assert_eq!(losses, [(LossKind::LeftRunning, 1)]);
+    assert_swept(&recorded.recording().header.run);
 }
 
 #[test]

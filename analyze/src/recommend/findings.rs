@@ -89,6 +89,11 @@ fn loss(kind: LossKind, count: u64, details: Vec<String>) -> Finding {
             "incomplete: something was recorded later than it started, so its first calls are missing",
             START_FIRST,
         ),
+        LossKind::LeftRunning => (
+            Incomplete,
+            "incomplete: the command ended before processes that it had started, and what those did then was not recorded",
+            "Keep the command in the foreground (nginx -g 'daemon off;', redis-server --daemonize no), and record again.",
+        ),
         LossKind::Unresolved => (
             Incomplete,
             "incomplete: containers could not be matched with an engine's record, so their name, runtime and filter are not known",

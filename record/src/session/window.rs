@@ -94,6 +94,10 @@ impl Session<'_> {
             self.counters.lose(LossKind::Unresolved, Some(number), "its first process was not announced");
         }
         self.give_up(|_| true);
+        let left_running = self.cgroup.as_ref().map(OwnCgroup::processes).unwrap_or_default();
+        for _ in &left_running {
+            self.counters.lose(LossKind::LeftRunning, None, "processes of the command");
+        }
         // Slots that the last events did not announce must be known before calls are added to them.
         let unfinished = self.kernel.unfinished()?;
         self.gather()?;
@@ -113,7 +117,7 @@ impl Session<'_> {
             containers: self.containers.rows().0,
             progress: self.progress(),
             command_code: self.command_code,
-            left_running: self.cgroup.as_ref().map(OwnCgroup::processes).unwrap_or_default(),
+            left_running,
         };
         self.writer.finish(&self.header)?;
         if let Some(owner) = self.options.owner {

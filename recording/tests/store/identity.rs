@@ -44,6 +44,7 @@ fn loss_kind() -> impl Strategy<Value = LossKind> {
         LossKind::RecursionMiss,
         LossKind::ReadFault,
         LossKind::AttachGap,
+        LossKind::LeftRunning,
         LossKind::Unresolved,
         LossKind::CutOff,
         LossKind::WriteDelayed,
