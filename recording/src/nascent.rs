@@ -42,13 +42,11 @@ pub(crate) fn make_store(store: &Path) -> Result<(), StoreError> {
 
 /// What of the path is there and keeps the store's folder from being made.
 fn in_the_way(store: &Path) -> StoreError {
-    match store.ancestors().find(|path| path.is_symlink() && !path.exists()) {
-        Some(link) => StoreError::DanglingLink { path: link.to_owned() },
-        None => {
-            let found = store.ancestors().find(|path| path.exists()).unwrap_or(store);
-            StoreError::InTheWay { path: found.to_owned() }
-        }
+    if let Some(link) = store.ancestors().find(|path| path.is_symlink() && !path.exists()) {
+        return StoreError::DanglingLink { path: link.to_owned() };
     }
+    let found = store.ancestors().find(|path| path.exists()).unwrap_or(store);
+    StoreError::InTheWay { path: found.to_owned() }
 }
 
 /// Removes what a recorder left that was killed before its folder had a name.

@@ -16,7 +16,7 @@ use crate::output::tell;
 /// Runs of the stores that were named, with their containers. The rest is read when it is needed, a run at a time: a
 /// store may hold more than there is memory.
 pub(super) struct Runs {
-    runs: Vec<(Rc<Store>, String)>,
+    found: Vec<(Rc<Store>, String)>,
     containers: Vec<Vec<Container>>,
     lost: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl Runs {
                 "warning: run {run:?} was cut off before its first window was written: nothing of it is left"
             ));
         }
-        Ok(Self { runs, containers, lost })
+        Ok(Self { found: runs, containers, lost })
     }
 
     /// The containers that a pattern means, to be judged as one.
@@ -76,7 +76,7 @@ impl Runs {
     /// What the containers of each selection did, over all runs that hold one of them.
     pub(super) fn behaviours(&self, selections: &[Selection]) -> anyhow::Result<Vec<Behaviour>> {
         let mut behaviours = vec![Behaviour::default(); selections.len()];
-        for (index, (store, run)) in self.runs.iter().enumerate() {
+        for (index, (store, run)) in self.found.iter().enumerate() {
             if !selections.iter().any(|selection| selection.is_in(index)) {
                 continue;
             }

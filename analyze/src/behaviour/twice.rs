@@ -4,7 +4,6 @@
 //! Lives here: finding them, by id and time. Does not: what to make of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::{Behaviour, ContainerFacts, Span};
 use crate::select::short_id;
@@ -18,17 +17,19 @@ pub struct Twice<'a> {
     pub runs: BTreeSet<&'a str>,
 }
 
+/// A container in a run: from when to when it was recorded, and by which run.
+type Stretch<'a> = (Span, &'a str, &'a ContainerFacts);
 /// What a container is known by in all runs.
 type Identity<'a> = (Option<&'a str>, &'a str);
 
 impl Behaviour {
     /// Containers that several runs recorded at the same time.
     pub fn recorded_twice(&self) -> Vec<Twice<'_>> {
-        let mut all: BTreeMap<Identity<'_>, Vec<(Span, &Arc<str>, &ContainerFacts)>> = BTreeMap::new();
+        let mut all: BTreeMap<Identity<'_>, Vec<Stretch<'_>>> = BTreeMap::new();
         for (instance, facts) in &self.containers {
             if let Some(span) = self.recorded_span(&instance.run, facts) {
                 let identity = self.identity(&instance.run, facts);
-                all.entry(identity).or_default().push((span, &instance.run, facts));
+                all.entry(identity).or_default().push((span, &*instance.run, facts));
             }
         }
         all.into_values().filter_map(at_once).collect()
@@ -51,15 +52,15 @@ impl Behaviour {
 }
 
 /// The runs of one container that overlap others, from its spans.
-fn at_once<'a>(mut spans: Vec<(Span, &'a Arc<str>, &'a ContainerFacts)>) -> Option<Twice<'a>> {
+fn at_once(mut spans: Vec<Stretch<'_>>) -> Option<Twice<'_>> {
     spans.sort_by_key(|(span, run, _)| (*span, *run));
     let mut ends: BTreeMap<&str, i64> = BTreeMap::new();
     let mut runs = BTreeSet::new();
-    for (span, run, _) in &spans {
-        let others = ends.iter().filter(|(other, end)| **other != &***run && **end > span.start_ns);
+    for &(span, run, _) in &spans {
+        let others = ends.iter().filter(|(other, end)| **other != run && **end > span.start_ns);
         let others: Vec<&str> = others.map(|(other, _)| *other).collect();
         if !others.is_empty() {
-            runs.insert(&***run);
+            runs.insert(run);
             runs.extend(others);
         }
         let end = ends.entry(run).or_insert(span.end_ns);

@@ -540,7 +540,7 @@ fn a_container_that_two_runs_recorded_at_once_is_counted_twice_and_that_is_said(
         other.windows.iter_mut().for_each(|window| {
             window.start_ns += 2 * crate::testing::WINDOW_NS;
             window.end_ns += 2 * crate::testing::WINDOW_NS;
-        })
+        });
     };
     assert!(found(&later).is_none(), "one run after the other");
 }
