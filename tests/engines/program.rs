@@ -22,7 +22,7 @@ pub(crate) enum Program {
     Execs,
     /// clone with namespace flags.
     Namespaces,
-    /// Calls that come back as what they are not: rt_sigreturn, call -1, fork and execveat answered by a filter.
+    /// Calls that come back as what they are not: `rt_sigreturn`, call -1, fork and execveat answered by a filter.
     Signals,
     /// One call by number; its errno is the exit code.
     Probe,
