@@ -73,14 +73,16 @@ static __noinline int announce(struct task_struct *task, __u32 id, struct cgroup
 static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cgroup, const char *path, bool is_child)
 {
 	struct ctrec_container *container = bpf_map_lookup_elem(&containers, &id);
+	/* The task itself may be in the container's namespaces by now: crun's first process, an exec of runc. */
+	struct task_struct *runtime = bpf_get_current_task_btf();
 	struct ctrec_task state = {
 		.container = id,
 		.exec_number = -1,
 		.origin = CTREC_ORIGIN_EXEC,
 		.phase = CTREC_PHASE_SETUP,
 		.returning = is_child,
-		.runtime_mounts = mounts_of(bpf_get_current_task_btf()),
-		.runtime_root = root_of(task),
+		.runtime_mounts = mounts_of(runtime),
+		.runtime_root = root_of(runtime),
 	};
 	struct executable executable = {};
 	__u32 tid = BPF_CORE_READ(task, pid);

@@ -129,7 +129,7 @@ struct ctrec_task {
 	__u8 exec_abi;
 	__u8 handlers; /* signal handlers that it is in: each ends with rt_sigreturn, or is left by a jump */
 	__u32 runtime_mounts; /* mount namespace of the task that put it into the container */
-	__u64 runtime_root; /* address of the root directory's dentry that it came from, only compared; 0: not seen */
+	__u64 runtime_root; /* address of the dentry of that task's root directory, only compared; 0: not seen */
 	__u8 returning; /* it has yet to return from the call that made it, or that made it another program */
 	__u8 pad[7];
 };

@@ -1,5 +1,6 @@
 //! Recordings that begin late, end early or are cut off, and who is recorded at all.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -199,6 +200,8 @@ fn what_an_exec_leaves_behind_stays_exec() {
     let store = recorder.stop();
     let recorded = Recorded::read(store.path(), "it");
     assert_eq!((getppids(&recorded, Origin::Exec), getppids(&recorded, Origin::Init)), (70, 0));
+    let phases: BTreeSet<_> = recorded.rows_of("/programs/counts").map(|call| call.phase).collect();
+    assert_eq!(phases, BTreeSet::from([Phase::Workload]), "what an exec runs is workload too");
 }
 
 #[test]
