@@ -3,6 +3,8 @@
 # recording, interleaved, each attached anew every round. Then what it takes to make one file of 64 windows. Needs root.
 #
 # Compares minima over all rounds: other load on the machine only adds. Usage: scripts/bench.sh [ROUNDS [CHUNKS]]
+# Functions are called by name, from the list of variants and by the trap.
+# shellcheck disable=SC2317
 set -eu
 cd -- "$(dirname -- "$0")/.."
 . scripts/lib.sh
