@@ -80,6 +80,7 @@ fn segment(window: u32, calls: u32) -> Segment {
         failed: u64::from(number % 3),
         interrupted: 0,
         unfinished: 0,
+        refused: None,
         first_ns: start_ns + i64::from(number),
         last_ns: start_ns + 9_000_000_000 - i64::from(number),
     };
@@ -89,6 +90,9 @@ fn segment(window: u32, calls: u32) -> Segment {
         errnos: Vec::new(),
         arguments: Vec::new(),
         starts: Vec::new(),
+        checks: Vec::new(),
+        askers: Vec::new(),
+        identities: Vec::new(),
         losses: Vec::new(),
     }
 }

@@ -52,6 +52,9 @@ impl Run {
             errnos: Vec::new(),
             arguments: Vec::new(),
             starts: Vec::new(),
+            checks: Vec::new(),
+            askers: Vec::new(),
+            identities: Vec::new(),
             losses: Vec::new(),
         };
         let (origin, phase, abi) = (Origin::Init, Phase::Workload, Abi::X86_64);
@@ -86,6 +89,7 @@ impl Run {
             seccomp_json: Some("null".to_owned()),
             sysctls_json: "{}".to_owned(),
             limits_json: "{}".to_owned(),
+            network_json: None,
             cgroup_path: "/docker/x".to_owned(),
             started_ns: START_NS,
             ended_ns: None,
@@ -115,6 +119,7 @@ impl Run {
             path_truncated: false,
             device: 1,
             inode: u64::from(self.program),
+            file_capabilities_json: None,
         });
         self
     }
@@ -180,6 +185,7 @@ impl Run {
             failed: 0,
             interrupted: 0,
             unfinished: 0,
+            refused: None,
             first_ns,
             last_ns: first_ns + 1_000_000_000,
         };

@@ -226,6 +226,7 @@ impl Containers {
                 path_truncated: path.truncated != 0,
                 device: path.device.into(),
                 inode: path.inode,
+                file_capabilities_json: None,
             };
             self.programs.insert(*program, row);
         }

@@ -80,6 +80,9 @@ impl Gathered {
                 .map(|((key, index, value), count)| argument_row(number, key, (*index, *value), *count))
                 .collect(),
             starts: starts.map(|(key, count)| start_row(number, *key, *count)).collect(),
+            checks: Vec::new(),
+            askers: Vec::new(),
+            identities: Vec::new(),
             losses: losses.map(|(key, count)| loss_row(number, key, *count)).collect(),
             window,
         }
@@ -100,6 +103,7 @@ fn call_row(window: u32, key: &CallKey, counts: &Counts) -> Call {
         failed: counts.errnos.values().sum(),
         interrupted: counts.interrupted,
         unfinished: counts.unfinished,
+        refused: None,
         first_ns,
         last_ns,
     }

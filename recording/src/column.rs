@@ -9,6 +9,7 @@ use serde::de::value::{Error as TextError, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 use serde::ser::Serialize;
 
+use crate::checks::{Audit, Cause, Ended, Namespace, Whose};
 use crate::error::{TableError, shown};
 use crate::rows::{Abi, LossKind, Origin, Phase};
 
@@ -139,7 +140,7 @@ macro_rules! named_cells {
     )+};
 }
 
-named_cells!(Abi, Origin, Phase, LossKind);
+named_cells!(Abi, Origin, Phase, LossKind, Audit, Whose, Namespace, Ended, Cause);
 
 /// The name that serde gives to an enum's variant, so that both formats write the same one.
 struct Name<'a, T>(&'a T);

@@ -15,7 +15,7 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     /// What this build writes.
-    pub const CURRENT: Self = Self { major: 1, minor: 1 };
+    pub const CURRENT: Self = Self { major: 1, minor: 2 };
 }
 
 /// What a run is, where and how it was recorded.

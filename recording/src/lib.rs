@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod checks;
 mod checksum;
 mod column;
 mod error;
@@ -32,6 +33,7 @@ mod store;
 mod table;
 mod writer;
 
+pub use checks::{Asker, Audit, Cause, Check, Ended, Identity, Namespace, Whose};
 pub use error::{StoreError, TableError};
 pub use format::Format;
 pub use header::{CgroupLayout, End, Header, Hook, SchemaVersion, Settings};

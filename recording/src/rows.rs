@@ -1,7 +1,7 @@
 //! The rows of a recording's tables, one struct a table, one field a column.
 //!
-//! Two kinds of table. *Windowed* tables ([`Window`], [`Call`], [`Errno`], [`Argument`], [`Start`], [`Loss`]) get one
-//! segment a window and hold what happened in that window alone; counts of a run are sums over its windows. *Snapshot*
+//! Two kinds of table. *Windowed* tables ([`Window`], [`Call`], [`Errno`], [`Argument`], [`Start`], [`Check`], [`Asker`],
+//! [`Identity`], [`Loss`]) get one segment a window and hold what happened in that window alone; counts of a run are sums over its windows. *Snapshot*
 //! tables ([`Container`], [`Program`]) hold what is known so far and are replaced whole.
 //!
 //! Times are nanoseconds since the Unix epoch, taken from the kernel's monotonic clock plus the offset at the start of
@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Header;
+use crate::checks::{Asker, Check, Identity};
 
 /// The numbering that a call number belongs to. A number without it means nothing: 20 is `writev` or `getpid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,6 +94,10 @@ pub struct Container {
     pub sysctls_json: String,
     /// JSON object: `process.rlimits` of the bundle, `{"RLIMIT_NOFILE": [soft, hard]}`.
     pub limits_json: String,
+    /// JSON object: the sysctls of its network namespace that decide whether a capability is asked for, as they were
+    /// when its workload was started: `net.ipv4.ip_unprivileged_port_start`, `net.ipv4.ping_group_range`. `None`: they
+    /// were not read. Since format 1.2.
+    pub network_json: Option<String>,
     /// Path of the cgroup in the hierarchy that it was found in.
     pub cgroup_path: String,
     /// First time that the recorder saw it.
@@ -120,6 +125,9 @@ pub struct Program {
     pub device: u64,
     /// Inode of the file.
     pub inode: u64,
+    /// JSON array of the `CAP_*` names that the file permits (its file capabilities), sorted; `None`: not read, since
+    /// the container was gone. Since format 1.2.
+    pub file_capabilities_json: Option<String>,
 }
 
 /// One call of one program in one window.
@@ -147,6 +155,9 @@ pub struct Call {
     pub interrupted: u64,
     /// Calls still blocked when the recording ended.
     pub unfinished: u64,
+    /// Calls that a filter turned away or answered, among the others; `None`: nobody counted (`--refused exact` does).
+    /// Since format 1.2.
+    pub refused: Option<u64>,
     /// First time in this window, ns since the epoch. Exact to about 1 ms in the window that shows the call for the first
     /// time; in later ones the kernel keeps no first time, and it is the window's start.
     pub first_ns: i64,
@@ -276,6 +287,12 @@ pub struct Segment {
     pub arguments: Vec<Argument>,
     /// Starts.
     pub starts: Vec<Start>,
+    /// Capability checks.
+    pub checks: Vec<Check>,
+    /// Who asked for capabilities.
+    pub askers: Vec<Asker>,
+    /// As whom programs ran.
+    pub identities: Vec<Identity>,
     /// Losses.
     pub losses: Vec<Loss>,
 }
@@ -299,6 +316,12 @@ pub struct Recording {
     pub arguments: Vec<Argument>,
     /// Starts of sealed windows.
     pub starts: Vec<Start>,
+    /// Capability checks of sealed windows; none before format 1.2.
+    pub checks: Vec<Check>,
+    /// Who asked for capabilities, in sealed windows.
+    pub askers: Vec<Asker>,
+    /// As whom programs ran, in sealed windows.
+    pub identities: Vec<Identity>,
     /// Losses of sealed windows, plus [`LossKind::CutOff`] where the header has no end.
     pub losses: Vec<Loss>,
 }

@@ -209,6 +209,9 @@ impl Seal {
             tally(&segment.errnos, format)?,
             tally(&segment.arguments, format)?,
             tally(&segment.starts, format)?,
+            tally(&segment.checks, format)?,
+            tally(&segment.askers, format)?,
+            tally(&segment.identities, format)?,
             tally(&segment.losses, format)?,
         ]);
         let tables_json = Some(serde_json::to_string(&tables)?);

@@ -9,6 +9,7 @@ use polars::prelude::{Column, DataFrame};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::checks::{Asker, Check, Identity};
 use crate::column::Field;
 use crate::error::TableError;
 use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Start};
@@ -90,26 +91,48 @@ macro_rules! windowed {
 tables! {
     Seal, "windows", by(window, start_ns, end_ns), later(previous, tables_json):
         window, start_ns, end_ns, previous, tables_json;
-    Container, "containers", by(container, id), later():
+    Container, "containers", by(container, id), later(network_json):
         container, id, name, image, engine, runtime, pod, labels_json, entrypoint_json, no_new_privs, capabilities_json,
-        seccomp_json, sysctls_json, limits_json, cgroup_path, started_ns, ended_ns, already_running, resolved;
-    Program, "programs", by(container, program, path), later(): container, program, path, path_truncated, device, inode;
-    Call, "calls", by(window, container, program, origin, phase, abi, number, first_ns, last_ns), later():
-        window, container, program, origin, phase, abi, number, succeeded, failed, interrupted, unfinished, first_ns,
-        last_ns;
+        seccomp_json, sysctls_json, limits_json, network_json, cgroup_path, started_ns, ended_ns, already_running, resolved;
+    Program, "programs", by(container, program, path), later(file_capabilities_json):
+        container, program, path, path_truncated, device, inode, file_capabilities_json;
+    Call, "calls", by(window, container, program, origin, phase, abi, number, first_ns, last_ns), later(refused):
+        window, container, program, origin, phase, abi, number, succeeded, failed, interrupted, unfinished, refused,
+        first_ns, last_ns;
     Errno, "errnos", by(window, container, program, origin, phase, abi, number, errno, count), later():
         window, container, program, origin, phase, abi, number, errno, count;
     Argument, "arguments", by(window, container, program, origin, phase, abi, number, index, value, count), later():
         window, container, program, origin, phase, abi, number, index, value, count;
     Start, "starts", by(window, container, parent, program, origin, phase, count), later():
         window, container, parent, program, origin, phase, count;
+    Check, "checks", by(window, container, check, ended, errno, count), later():
+        window, container, program, origin, phase, abi, number, check, capability, granted, audit, credentials, target,
+        holder, bounded, root, needless, ended, errno, count, first_ns, last_ns;
+    Asker, "askers", by(window, container, check, function, stack_json, samples), later():
+        window, container, check, function, stack_json, samples;
+    Identity, "identities", by(window, container, program, origin, phase, cause, user, permitted, ambient, count),
+        later():
+        window, container, program, origin, phase, cause, holder, user, root, set_user_id, before, permitted, ambient,
+        bounding, count;
     Loss, "losses", by(window, container, kind, detail, count), later(): window, container, kind, count, detail;
 }
 
-windowed!(Seal, Call, Errno, Argument, Start, Loss);
+windowed!(Seal, Call, Errno, Argument, Start, Check, Asker, Identity, Loss);
 
 /// Folders of a run, `windows` last: the order in which a window's files become visible.
-pub(crate) const FOLDERS: [&str; 6] = [Call::NAME, Errno::NAME, Argument::NAME, Start::NAME, Loss::NAME, Seal::NAME];
+pub(crate) const FOLDERS: [&str; 9] = [
+    Call::NAME,
+    Errno::NAME,
+    Argument::NAME,
+    Start::NAME,
+    Check::NAME,
+    Asker::NAME,
+    Identity::NAME,
+    Loss::NAME,
+    Seal::NAME,
+];
+/// Folders that came with format 1.2: an older run has none.
+pub(crate) const LATER_FOLDERS: [&str; 3] = [Check::NAME, Asker::NAME, Identity::NAME];
 
 fn read<F: Field>(frame: &DataFrame, name: &str) -> Result<Vec<F>, TableError> {
     let fields = match frame.column(name) {
@@ -144,16 +167,20 @@ mod tests {
             "no_new_privs",
             "capabilities_json",
             "seccomp_json",
+            "network_json",
             "ended_ns",
         ];
         let expected = [
             line::<Seal>(&["previous", "tables_json"]),
             line::<Container>(&of_containers),
-            line::<Program>(&[]),
-            line::<Call>(&[]),
+            line::<Program>(&["file_capabilities_json"]),
+            line::<Call>(&["refused"]),
             line::<Errno>(&[]),
             line::<Argument>(&[]),
             line::<Start>(&[]),
+            line::<Check>(&[]),
+            line::<Asker>(&[]),
+            line::<Identity>(&[]),
             line::<Loss>(&["container"]),
         ];
         assert_eq!(readme.lines().filter(|line| line.starts_with("| `")).collect::<Vec<_>>(), expected);

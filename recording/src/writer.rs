@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::Header;
+use crate::checks::{Asker, Check, Identity};
 use crate::error::StoreError;
 use crate::files::{self, HEADER, LOCK, RUN, Staged, WindowFile, sync_folder, unwritten};
 use crate::format::Format;
@@ -172,6 +173,9 @@ impl RunWriter {
         check_rows(&segment.errnos, window)?;
         check_rows(&segment.arguments, window)?;
         check_rows(&segment.starts, window)?;
+        check_rows(&segment.checks, window)?;
+        check_rows(&segment.askers, window)?;
+        check_rows(&segment.identities, window)?;
         check_rows(&segment.losses, window)
     }
 
@@ -195,6 +199,9 @@ impl RunWriter {
             self.stage_table(window, &segment.errnos)?,
             self.stage_table(window, &segment.arguments)?,
             self.stage_table(window, &segment.starts)?,
+            self.stage_table(window, &segment.checks)?,
+            self.stage_table(window, &segment.askers)?,
+            self.stage_table(window, &segment.identities)?,
             self.stage_table(window, &segment.losses)?,
             self.stage_table(window, &[self.seal_row(segment)?])?,
         ];
@@ -243,6 +250,9 @@ impl RunWriter {
             merge::<Errno>(&self.folder, &windows, self.format)?;
             merge::<Argument>(&self.folder, &windows, self.format)?;
             merge::<Start>(&self.folder, &windows, self.format)?;
+            merge::<Check>(&self.folder, &windows, self.format)?;
+            merge::<Asker>(&self.folder, &windows, self.format)?;
+            merge::<Identity>(&self.folder, &windows, self.format)?;
             merge::<Loss>(&self.folder, &windows, self.format)?;
             merge::<Seal>(&self.folder, &windows, self.format)?;
         }

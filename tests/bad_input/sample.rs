@@ -21,6 +21,7 @@ pub(crate) fn store() -> TempDir {
         path_truncated: false,
         device: 1,
         inode: 2,
+        file_capabilities_json: None,
     };
     writer.write_snapshot(&[container()], &[program]).unwrap();
     writer.seal(&segment()).unwrap();
@@ -75,6 +76,7 @@ fn container() -> Container {
         seccomp_json: Some("null".to_owned()),
         sysctls_json: "{}".to_owned(),
         limits_json: "{}".to_owned(),
+        network_json: None,
         cgroup_path: format!("/docker/{}", "f".repeat(64)),
         started_ns: 1_000,
         ended_ns: None,
@@ -96,6 +98,7 @@ fn segment() -> Segment {
         failed: 0,
         interrupted: 0,
         unfinished: 0,
+        refused: None,
         first_ns: 1_000,
         last_ns: 2_000,
     };
@@ -105,6 +108,9 @@ fn segment() -> Segment {
         errnos: Vec::new(),
         arguments: Vec::new(),
         starts: Vec::new(),
+        checks: Vec::new(),
+        askers: Vec::new(),
+        identities: Vec::new(),
         losses: Vec::new(),
     }
 }

@@ -178,6 +178,7 @@ pub(crate) fn unresolved(engine: &str, id: &str, cgroup_path: &str) -> Container
         seccomp_json: None,
         sysctls_json: "{}".to_owned(),
         limits_json: "{}".to_owned(),
+        network_json: None,
         cgroup_path: cgroup_path.to_owned(),
         started_ns: 0,
         ended_ns: None,

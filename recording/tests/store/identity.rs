@@ -3,13 +3,13 @@
 use std::fmt::Debug;
 
 use ctrec_recording::{
-    Abi, Argument, Call, Container, Errno, Format, Loss, LossKind, Origin, Phase, Program, Recording, Segment, Start,
-    Window,
+    Abi, Argument, Asker, Audit, Call, Cause, Check, Container, Ended, Errno, Format, Identity, Loss, LossKind,
+    Namespace, Origin, Phase, Program, Recording, Segment, Start, Whose, Window,
 };
 use proptest::prelude::*;
 use proptest::{collection, option, sample};
 
-use super::samples::{HOSTILE, ended, files, finished, names_below, read, segment, writer};
+use super::samples::{FOLDERS, HOSTILE, ended as ended_run, files, finished, names_below, read, segment, writer};
 
 fn text() -> impl Strategy<Value = String> {
     let long = any::<char>().prop_map(|letter| letter.to_string().repeat(4096 / letter.len_utf8()));
@@ -59,11 +59,11 @@ fn who() -> impl Strategy<Value = (u32, u32, Origin, Phase)> {
 prop_compose! {
     fn a_call(window: u32)(
         (container, program, origin, phase) in who(), abi in abi(), number in time(),
-        (succeeded, failed, interrupted, unfinished) in (count(), count(), count(), count()),
+        (succeeded, failed, interrupted, unfinished) in (count(), count(), count(), count()), refused in option::of(count()),
         first_ns in time(), last_ns in time(),
     ) -> Call {
         Call {
-            window, container, program, origin, phase, abi, number, succeeded, failed, interrupted, unfinished,
+            window, container, program, origin, phase, abi, number, succeeded, failed, interrupted, unfinished, refused,
             first_ns, last_ns,
         }
     }
@@ -94,6 +94,55 @@ prop_compose! {
     }
 }
 
+fn namespace() -> impl Strategy<Value = Namespace> {
+    let all = [Namespace::Container, Namespace::Inside, Namespace::Outside, Namespace::Unknown];
+    sample::select(all.to_vec())
+}
+
+fn ended() -> impl Strategy<Value = Ended> {
+    let all = [Ended::Succeeded, Ended::Failed, Ended::Interrupted, Ended::Unfinished, Ended::NoCall, Ended::Unknown];
+    sample::select(all.to_vec())
+}
+
+fn audit() -> impl Strategy<Value = Audit> {
+    sample::select([Audit::Audited, Audit::Probe, Audit::Unknown].as_slice())
+}
+
+prop_compose! {
+    fn a_check(window: u32)(
+        (container, program, origin, phase) in who(), abi in abi(), (number, first_ns, last_ns) in (time(), time(), time()),
+        (check, capability) in (any::<u32>(), any::<u32>()), (granted, bounded, root, needless) in any::<(bool, bool, bool, bool)>(),
+        audit in audit(), credentials in sample::select([Whose::Own, Whose::Overridden].as_slice()),
+        (target, holder) in (namespace(), namespace()), ended in ended(), errno in any::<i32>(), count in count(),
+    ) -> Check {
+        Check {
+            window, container, program, origin, phase, abi, number, check, capability, granted, audit, credentials,
+            target, holder, bounded, root, needless, ended, errno, count, first_ns, last_ns,
+        }
+    }
+}
+
+prop_compose! {
+    fn an_asker(window: u32)(
+        (container, check) in any::<(u32, u32)>(), (function, stack_json) in (text(), text()), samples in count(),
+    ) -> Asker {
+        Asker { window, container, check, function, stack_json, samples }
+    }
+}
+
+prop_compose! {
+    fn an_identity(window: u32)(
+        (container, program, origin, phase) in who(), cause in sample::select([Cause::Execve, Cause::Capset].as_slice()),
+        holder in namespace(), user in any::<u32>(), (root, set_user_id) in any::<(bool, bool)>(),
+        (before, permitted, ambient, bounding) in (count(), count(), count(), count()), count in count(),
+    ) -> Identity {
+        Identity {
+            window, container, program, origin, phase, cause, holder, user, root, set_user_id, before, permitted,
+            ambient, bounding, count,
+        }
+    }
+}
+
 prop_compose! {
     fn a_loss(window: u32)(
         container in option::of(any::<u32>()), kind in loss_kind(), count in count(), detail in text(),
@@ -107,9 +156,11 @@ prop_compose! {
         (start_ns, end_ns) in (time(), time()),
         calls in collection::vec(a_call(window), 0..4), errnos in collection::vec(an_errno(window), 0..4),
         arguments in collection::vec(an_argument(window), 0..4), starts in collection::vec(a_start(window), 0..4),
-        losses in collection::vec(a_loss(window), 0..4),
+        checks in collection::vec(a_check(window), 0..4), askers in collection::vec(an_asker(window), 0..4),
+        identities in collection::vec(an_identity(window), 0..4), losses in collection::vec(a_loss(window), 0..4),
     ) -> Segment {
-        Segment { window: Window { window, start_ns, end_ns }, calls, errnos, arguments, starts, losses }
+        let window = Window { window, start_ns, end_ns };
+        Segment { window, calls, errnos, arguments, starts, checks, askers, identities, losses }
     }
 }
 
@@ -119,13 +170,13 @@ prop_compose! {
         (engine, runtime, pod) in (text(), option::of(text()), option::of(text())),
         (labels_json, entrypoint_json, no_new_privs) in (text(), option::of(text()), option::of(any::<bool>())),
         (capabilities_json, seccomp_json) in (option::of(text()), option::of(text())),
-        (sysctls_json, limits_json, cgroup_path) in (text(), text(), text()),
+        (sysctls_json, limits_json, network_json, cgroup_path) in (text(), text(), option::of(text()), text()),
         (started_ns, ended_ns) in (time(), option::of(time())),
         (already_running, resolved) in (any::<bool>(), any::<bool>()),
     ) -> Container {
         Container {
             container, id, name, image, engine, runtime, pod, labels_json, entrypoint_json, no_new_privs,
-            capabilities_json, seccomp_json, sysctls_json, limits_json, cgroup_path, started_ns, ended_ns,
+            capabilities_json, seccomp_json, sysctls_json, limits_json, network_json, cgroup_path, started_ns, ended_ns,
             already_running, resolved,
         }
     }
@@ -134,9 +185,9 @@ prop_compose! {
 prop_compose! {
     fn a_program()(
         (container, program, path) in (any::<u32>(), any::<u32>(), text()), path_truncated in any::<bool>(),
-        device in count(), inode in count(),
+        device in count(), inode in count(), file_capabilities_json in option::of(text()),
     ) -> Program {
-        Program { container, program, path, path_truncated, device, inode }
+        Program { container, program, path, path_truncated, device, inode, file_capabilities_json }
     }
 }
 
@@ -166,6 +217,9 @@ fn assert_holds(recording: &Recording, segments: &[Segment], containers: &[Conta
     assert_eq!(bag(&recording.errnos), all(segments, |segment| &segment.errnos));
     assert_eq!(bag(&recording.arguments), all(segments, |segment| &segment.arguments));
     assert_eq!(bag(&recording.starts), all(segments, |segment| &segment.starts));
+    assert_eq!(bag(&recording.checks), all(segments, |segment| &segment.checks));
+    assert_eq!(bag(&recording.askers), all(segments, |segment| &segment.askers));
+    assert_eq!(bag(&recording.identities), all(segments, |segment| &segment.identities));
     assert_eq!(bag(&recording.losses), all(segments, |segment| &segment.losses));
 }
 
@@ -185,7 +239,7 @@ proptest! {
             run.seal(segment).unwrap();
         }
         assert_holds(&read(folder.path(), "a"), &segments, &containers, &programs);
-        let header = ctrec_recording::Header { host, ..ended("a") };
+        let header = ctrec_recording::Header { host, ..ended_run("a") };
         run.finish(&header).unwrap();
         let recording = read(folder.path(), "a");
         assert_holds(&recording, &segments, &containers, &programs);
@@ -230,8 +284,10 @@ fn sixty_four_windows_become_one_file_a_table() {
     run.seal(&segment(64, 2)).unwrap();
     run.seal(&segment(65, 2)).unwrap();
     let after = names_below(run.path()).into_iter().filter(|name| name.contains("/w")).collect::<Vec<_>>();
-    let expected = ["arguments", "calls", "errnos", "losses", "starts", "windows"]
-        .map(|table| ["w000001-000064", "w000065-000065"].map(|file| format!("{table}/{file}.parquet")));
+    let mut tables = FOLDERS;
+    tables.sort_unstable();
+    let expected =
+        tables.map(|table| ["w000001-000064", "w000065-000065"].map(|file| format!("{table}/{file}.parquet")));
     assert_eq!(after, expected.concat());
     let recording = read(folder.path(), "a");
     assert_eq!(recording.windows.len(), 65);
@@ -246,7 +302,10 @@ fn a_table_without_rows_has_no_file() {
     let expected = [
         ".lock",
         "arguments/w000001-000001.parquet",
+        "askers/w000001-000001.parquet",
+        "checks/w000001-000001.parquet",
         "containers.parquet",
+        "identities/w000001-000001.parquet",
         "losses/w000001-000001.parquet",
         "programs.parquet",
         "run.json",
@@ -278,7 +337,8 @@ fn ndjson_is_one_object_a_row_with_the_names_of_the_columns() {
     let line = std::fs::read_to_string(run.path().join("calls/w000001-000001.ndjson")).unwrap();
     let expected = concat!(
         r#"{"window":1,"container":1,"program":1,"origin":"init","phase":"workload","abi":"x86_64","number":0,"#,
-        r#""succeeded":7,"failed":1,"interrupted":0,"unfinished":0,"first_ns":10000000000,"last_ns":19000000000}"#,
+        r#""succeeded":7,"failed":1,"interrupted":0,"unfinished":0,"refused":null,"first_ns":10000000000,"#,
+        r#""last_ns":19000000000}"#,
         "\n"
     );
     assert_eq!(line, expected);

@@ -5,12 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ctrec_recording::{
-    Abi, Argument, Call, CgroupLayout, Container, End, Errno, Format, Header, Hook, Loss, LossKind, Origin, Phase,
-    Program, Recording, RunWriter, SchemaVersion, Segment, Settings, Start, Store, Window,
+    Abi, Argument, Asker, Audit, Call, Cause, CgroupLayout, Check, Container, End, Ended, Errno, Format, Header, Hook,
+    Identity, Loss, LossKind, Namespace, Origin, Phase, Program, Recording, RunWriter, SchemaVersion, Segment,
+    Settings, Start, Store, Whose, Window,
 };
 
 /// Folders of a run, in the order in which a window's files become visible.
-pub(crate) const FOLDERS: [&str; 6] = ["calls", "errnos", "arguments", "starts", "losses", "windows"];
+pub(crate) const FOLDERS: [&str; 9] =
+    ["calls", "errnos", "arguments", "starts", "checks", "askers", "identities", "losses", "windows"];
 
 /// What a container may put into a name or a path.
 pub(crate) const HOSTILE: [&str; 9] = [
@@ -63,6 +65,7 @@ pub(crate) fn container(container: u32) -> Container {
         seccomp_json: None,
         sysctls_json: "{}".to_owned(),
         limits_json: "{}".to_owned(),
+        network_json: None,
         cgroup_path: format!("/system.slice/docker-{container}.scope"),
         started_ns: 1,
         ended_ns: None,
@@ -73,7 +76,16 @@ pub(crate) fn container(container: u32) -> Container {
 
 pub(crate) fn program(container: u32, program: u32) -> Program {
     let path = format!("/usr/sbin/program-{program}");
-    Program { container, program, path, path_truncated: false, device: 8 << 20 | 1, inode: 1000 + u64::from(program) }
+    let file_capabilities_json = (program == 2).then(|| r#"["CAP_NET_RAW"]"#.to_owned());
+    Program {
+        container,
+        program,
+        path,
+        path_truncated: false,
+        device: 8 << 20 | 1,
+        inode: 1000 + u64::from(program),
+        file_capabilities_json,
+    }
 }
 
 pub(crate) fn call(window: u32, number: i64) -> Call {
@@ -90,6 +102,7 @@ pub(crate) fn call(window: u32, number: i64) -> Call {
         failed: 1,
         interrupted: 0,
         unfinished: 0,
+        refused: (number == 2).then_some(1),
         first_ns: start + number,
         last_ns: start + 9_000_000_000 - number,
     }
@@ -117,7 +130,64 @@ pub(crate) fn segment(window: u32, calls: u32) -> Segment {
             count,
         }],
         starts: vec![Start { window, container, parent: 1, program: 2, origin, phase, count }],
+        checks: vec![check(window)],
+        askers: vec![Asker {
+            window,
+            container,
+            check: 7,
+            function: "generic_permission".to_owned(),
+            stack_json: r#"["generic_permission","inode_permission"]"#.to_owned(),
+            samples: 1,
+        }],
+        identities: vec![identity(window)],
         losses: vec![Loss { window, container: None, kind: LossKind::RingFull, count, detail: "events".to_owned() }],
+    }
+}
+
+fn check(window: u32) -> Check {
+    Check {
+        window,
+        container: 1,
+        program: 1,
+        origin: Origin::Init,
+        phase: Phase::Workload,
+        abi: Abi::X86_64,
+        number: 2,
+        check: 7,
+        capability: 1,
+        granted: false,
+        audit: Audit::Audited,
+        credentials: Whose::Own,
+        target: Namespace::Container,
+        holder: Namespace::Container,
+        bounded: true,
+        root: false,
+        needless: false,
+        ended: Ended::Failed,
+        errno: 13,
+        count: u64::from(window),
+        first_ns: 1,
+        last_ns: 2,
+    }
+}
+
+fn identity(window: u32) -> Identity {
+    Identity {
+        window,
+        container: 1,
+        program: 2,
+        origin: Origin::Init,
+        phase: Phase::Workload,
+        cause: Cause::Execve,
+        holder: Namespace::Container,
+        user: 101,
+        root: false,
+        set_user_id: false,
+        before: 0,
+        permitted: 1 << 13,
+        ambient: 0,
+        bounding: 0xa804_25fb,
+        count: 1,
     }
 }
 
