@@ -17,6 +17,13 @@
 #define NR_EXECVEAT 322
 #define NR_CLONE3 435
 #define NR_RT_SIGRETURN 15
+#define NR_CHMOD 90
+#define NR_FCHMOD 91
+#define NR_SETUID 105
+#define NR_SETGID 106
+#define NR_CAPSET 126
+#define NR_FCHMODAT 268
+#define NR_FCHMODAT2 452 /* on i386 too */
 
 #define NR_I386_EXIT 1
 #define NR_I386_FORK 2
@@ -28,6 +35,14 @@
 #define NR_I386_EXIT_GROUP 252
 #define NR_I386_SECCOMP 354
 #define NR_I386_EXECVEAT 358
+#define NR_I386_CHMOD 15
+#define NR_I386_SETUID16 23
+#define NR_I386_SETGID16 46
+#define NR_I386_FCHMOD 94
+#define NR_I386_CAPSET 185
+#define NR_I386_SETUID 213
+#define NR_I386_SETGID 214
+#define NR_I386_FCHMODAT 306
 
 #define NR_X32_BIT 0x40000000
 
@@ -83,6 +98,44 @@ static __always_inline __u64 clone_flags(bool compat, struct pt_regs *regs)
 static __always_inline bool is_clone(bool compat, __s32 number)
 {
 	return number == (compat ? NR_I386_CLONE : NR_CLONE);
+}
+
+static __always_inline bool sets_user(bool compat, __s32 number)
+{
+	return compat ? number == NR_I386_SETUID || number == NR_I386_SETUID16 : number == NR_SETUID;
+}
+
+static __always_inline bool sets_group(bool compat, __s32 number)
+{
+	return compat ? number == NR_I386_SETGID || number == NR_I386_SETGID16 : number == NR_SETGID;
+}
+
+static __always_inline bool sets_capabilities(bool compat, __s32 number)
+{
+	return number == (compat ? NR_I386_CAPSET : NR_CAPSET);
+}
+
+/* Which argument is the mode of a chmod: the second or the third; 0: it is no chmod. */
+static __always_inline int mode_argument(bool compat, __s32 number)
+{
+	if (number == (compat ? NR_I386_CHMOD : NR_CHMOD) || number == (compat ? NR_I386_FCHMOD : NR_FCHMOD))
+		return 2;
+	return number == (compat ? NR_I386_FCHMODAT : NR_FCHMODAT) || number == NR_FCHMODAT2 ? 3 : 0;
+}
+
+/* The first arguments of a call. */
+struct arguments {
+	__u64 first;
+	__u64 second;
+	__u64 third;
+};
+
+static __always_inline struct arguments arguments_of(bool compat, struct pt_regs *regs)
+{
+	struct arguments native = { regs->di, regs->si, regs->dx };
+	struct arguments i386 = { (__u32)regs->bx, (__u32)regs->cx, (__u32)regs->dx };
+
+	return compat ? i386 : native;
 }
 
 static __always_inline __s32 sigreturn_number(bool compat)

@@ -51,27 +51,6 @@ static __noinline int count_argument(__u32 slot, __u32 container, __s32 number, 
 }
 
 /*
- * A thread that the cache knows nothing of. Compare-and-swap, because another CPU may be moving the thread into a
- * container between the look and the entry.
- */
-static __always_inline bool find_task(struct task_struct *task, __u32 tid, struct ctrec_task *out)
-{
-	__u32 stack = stack_of(task);
-	__u64 *entry = &threads[stack & (CTREC_THREADS - 1)], before = *(volatile __u64 *)entry;
-	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &tid);
-
-	if (known) {
-		*out = *known;
-		cache(task, out);
-		return true;
-	}
-	if (adopt(task, out))
-		return true;
-	__sync_val_compare_and_swap(entry, before, (__u64)stack << 32);
-	return false;
-}
-
-/*
  * Whether a 0 from fork or execve is the return of the new child, or of the new program, which did not make the call. A
  * filter may answer 0 too, and then the call was made, and is counted.
  */
@@ -85,7 +64,16 @@ static __always_inline bool returns_anew(__u32 tid)
 	return true;
 }
 
-static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result)
+/* A thread that was found in the midst of a call has returned from it: the next one is seen from its beginning. */
+static __always_inline void saw_return(__u32 tid)
+{
+	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
+
+	if (state)
+		state->adopted = 0;
+}
+
+static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result, bool refused)
 {
 	bool compat = is_compat(task), loading = false;
 	__s32 number = regs->orig_ax;
@@ -94,6 +82,13 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 
 	if (!find_task(task, tid, &state))
 		return 0;
+	if (sets_capabilities(compat, number) && !result)
+		note_capset(task, tid, &state);
+	settle_checks(tid, state.container, outcome_of(result));
+	if (state.adopted) {
+		refused = false; /* nobody saw whether its call began */
+		saw_return(tid);
+	}
 	if (is_sigreturn(tid, number)) {
 		number = sigreturn_number(compat);
 		result = 0; /* it cannot fail */
@@ -107,6 +102,8 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 		return 0;
 	slot = slot_of(&state, compat);
 	count_sparse(slot, state.container, number, outcome_of(result));
+	if (refused)
+		count_sparse(slot, state.container, number, CTREC_OUTCOME_REFUSED);
 	if (is_clone(compat, number) && result > 0) {
 		__u64 flags = clone_flags(compat, regs) & CLONE_NEW_FLAGS;
 
@@ -141,15 +138,6 @@ static __always_inline bool needs_care(__s32 number)
 	return (__u32)(number - NR_FORK_CLONE_FIRST) < 4 || number == NR_CLONE3 || number == NR_EXECVEAT;
 }
 
-/* The registers lie on the thread's kernel stack. By way of memory, see `scratch`. */
-static __always_inline __u32 number_of_stack(struct pt_regs *regs, __u32 cpu)
-{
-	volatile __u64 *address = &scratch[cpu & (CTREC_CPUS - 1)].address;
-
-	*address = (__u64)regs;
-	return *address >> STACK_SHIFT;
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
@@ -157,6 +145,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	struct task_struct *task;
 	struct ctrec_cells *mine;
 	struct ctrec_cell *cell;
+	bool refused = false;
 	__s32 number;
 	void *inner;
 	__u64 entry;
@@ -167,6 +156,10 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	if (entry >> 32 == stack && !slot)
 		return 0;
 	task = bpf_get_current_task_btf();
+	if (config.entries && !leave(stack)) {
+		refused = true;
+		goto slow;
+	}
 	if (entry >> 32 != stack)
 		goto slow;
 	number = regs->orig_ax;
@@ -188,7 +181,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	cell->last_jiffies = bpf_jiffies64();
 	return 0;
 slow:
-	return slow_exit(task, regs, result);
+	return slow_exit(task, regs, result, refused);
 }
 
 #endif

@@ -98,6 +98,26 @@ static __always_inline bool starts_workload(struct task_struct *task, struct ctr
 	return !is_runtime && !executable->runtime && !executable->memfd;
 }
 
+static __always_inline void begin_workload(struct task_struct *task, struct ctrec_task *state,
+					   struct ctrec_container *container)
+{
+	state->phase = CTREC_PHASE_WORKLOAD;
+	note_namespaces(task, container);
+	if (container)
+		state->user_space = container->user_space;
+}
+
+static __always_inline void announce_program(struct task_struct *task, struct ctrec_task *state)
+{
+	struct ctrec_new_program *program = new_event(CTREC_EVENT_PROGRAM, state->container, sizeof(*program));
+
+	if (!program)
+		return;
+	program->program = state->program;
+	program->pid = BPF_CORE_READ(task, tgid);
+	bpf_ringbuf_submit(program, 0);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
@@ -116,6 +136,8 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	count_sparse(slot_of(&state, compat), state.container,
 		     config.prepare_exec ? state.exec_number : guess_exec(bprm), CTREC_OUTCOME_SUCCEEDED);
 
+	settle_checks(old_tid, state.container, CTREC_OUTCOME_SUCCEEDED);
+	settle_checks(tid, state.container, CTREC_OUTCOME_SUCCEEDED);
 	parent = state.program;
 	find_program(task, state.container, &executable);
 	state.program = executable.program;
@@ -124,11 +146,16 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	state.returning = 1;
 	container = bpf_map_lookup_elem(&containers, &state.container);
 	if (state.phase != CTREC_PHASE_WORKLOAD && starts_workload(task, &state, &executable, container))
-		state.phase = CTREC_PHASE_WORKLOAD;
+		begin_workload(task, &state, container);
+	if (executable.is_new && state.phase == CTREC_PHASE_WORKLOAD)
+		announce_program(task, &state);
 	state.slot = native_slot(&state);
 	count_start(&state, parent);
-	if (old_tid != tid)
+	note_executed(task, &state, bprm);
+	if (old_tid != tid) {
 		bpf_map_delete_elem(&tasks, &old_tid);
+		bpf_map_delete_elem(&pending, &old_tid);
+	}
 	if (bpf_map_update_elem(&tasks, &tid, &state, BPF_ANY))
 		lose(CTREC_LOSS_TASKS_FULL, state.container);
 	cache(task, &state);

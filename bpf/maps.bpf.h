@@ -30,9 +30,16 @@ __u32 compat_slots[CTREC_SLOTS];
 /* Losses that `losses` itself had no room for. */
 __u64 uncounted_losses;
 
+/*
+ * Threads that are in a call, by their kernel stack, where sys_enter is hooked; 0: free. Of two threads whose stacks
+ * meet here the later one is in `more_entries`.
+ */
+__u32 entries[CTREC_THREADS];
+
 /* Ids for programs and containers; user space numbers those that it enters itself from 2^31. 0 is nobody. */
 __u32 next_program = 1;
 __u32 next_container = 1;
+__u32 next_check = 1;
 
 /* The types of wire.h that no map mentions reach the skeleton through this. */
 struct ctrec_wire_types {
@@ -48,6 +55,11 @@ struct ctrec_wire_types {
 	struct ctrec_arrival arrival;
 	struct ctrec_cells cells;
 	struct ctrec_path path;
+	enum ctrec_audit audit;
+	enum ctrec_space space;
+	enum ctrec_check_flags check_flags;
+	enum ctrec_cause cause;
+	struct ctrec_new_program new_program;
 	struct ctrec_unfinished unfinished;
 	struct ctrec_clock clock;
 };
@@ -112,6 +124,59 @@ struct {
 	__type(key, struct ctrec_start_key);
 	__type(value, __u64);
 } starts SEC(".maps");
+
+/* Threads in a call that `entries` had no room for, by kernel stack. As many as there are threads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TASKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} more_entries SEC(".maps");
+
+/* Kinds of capability checks, and how often each was asked. A program has a few dozen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_check_key);
+	__type(value, struct ctrec_check);
+} checks SEC(".maps");
+
+/* How the calls ended that they were asked in. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_check_end);
+	__type(value, struct ctrec_count);
+} check_ends SEC(".maps");
+
+/* Checks of the calls that threads are in, by thread id; gone with the thread. Full: the outcome is unknown. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TASKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ctrec_pending);
+} pending SEC(".maps");
+
+/* Samples of who asked. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_asker_key);
+	__type(value, __u64);
+} askers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ctrec_identity_key);
+	__type(value, __u64);
+} identities SEC(".maps");
 
 /* Followed threads by thread id; gone with the thread. */
 struct {

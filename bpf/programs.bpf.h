@@ -98,6 +98,7 @@ struct executable {
 	__u32 device;
 	__u32 program; /* 0: could not be kept */
 	__u8 name[CTREC_COMM];
+	bool is_new; /* not seen in this container before */
 	bool runtime; /* by its name */
 	bool memfd; /* a file without a folder: a sealed copy of a runtime, or the tiny helper of runc 1.2 */
 };
@@ -150,9 +151,11 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 			lose(CTREC_LOSS_PROGRAMS_FULL, container);
 			return 0;
 		}
-		program = *known;
+		out->program = *known;
+		return 0;
 	}
 	out->program = program;
+	out->is_new = true;
 	return 0;
 }
 

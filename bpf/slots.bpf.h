@@ -87,6 +87,15 @@ static __always_inline __u32 stack_of(struct task_struct *task)
 	return (__u64)BPF_CORE_READ(task, stack) >> STACK_SHIFT;
 }
 
+/* The registers lie on the thread's kernel stack. By way of memory, see `scratch`. */
+static __always_inline __u32 number_of_stack(struct pt_regs *regs, __u32 cpu)
+{
+	volatile __u64 *address = &scratch[cpu & (CTREC_CPUS - 1)].address;
+
+	*address = (__u64)regs;
+	return *address >> STACK_SHIFT;
+}
+
 /*
  * Puts what is known of a thread into the cache. A thread in set-up gets no slot there, so that each of its calls takes
  * the slow path, which sees the moment when a filter comes into force, by whichever thread loads it.

@@ -66,6 +66,8 @@ static __always_inline void follow(struct task_struct *task, struct ctrec_task *
 	}
 	if (container)
 		__sync_fetch_and_add(&container->tasks, 1);
+	if (config.entries)
+		leave(stack_of(task)); /* of whoever had its stack before */
 	cache(task, state);
 }
 
@@ -91,6 +93,8 @@ static __always_inline void unfollow(struct task_struct *task)
 	if (!state)
 		return;
 	container = state->container;
+	settle_checks(tid, container, CTREC_OUTCOME_UNFINISHED);
+	bpf_map_delete_elem(&pending, &tid);
 	if (!bpf_map_delete_elem(&tasks, &tid)) {
 		uncache(task);
 		left(container);
@@ -141,6 +145,7 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 {
 	__u32 tgid = BPF_CORE_READ(task, tgid);
 	struct executable executable = {};
+	struct ctrec_container *container;
 	struct ctrec_task *leader;
 	__u32 id;
 
@@ -160,21 +165,51 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 		out->phase = executable.runtime ? CTREC_PHASE_SETUP : CTREC_PHASE_WORKLOAD;
 		out->slot = native_slot(out);
 	}
+	container = bpf_map_lookup_elem(&containers, &id);
+	if (container && container->init_tid == tgid)
+		note_network(task, container);
+	out->user_space = container ? container->user_space : 0;
 	out->exec_number = -1;
 	out->handlers = 1; /* it may be in one */
 	out->returning = 1; /* as it may be */
+	out->adopted = 1;
 	follow(task, out);
 	return 1;
+}
+
+/*
+ * A thread that the cache knows nothing of. Compare-and-swap, because another CPU may be moving the thread into a
+ * container between the look and the entry.
+ */
+static __always_inline bool find_task(struct task_struct *task, __u32 tid, struct ctrec_task *out)
+{
+	__u32 stack = stack_of(task);
+	__u64 *entry = &threads[stack & (CTREC_THREADS - 1)], before = *(volatile __u64 *)entry;
+	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &tid);
+
+	if (known) {
+		*out = *known;
+		cache(task, out);
+		return true;
+	}
+	if (adopt(task, out))
+		return true;
+	__sync_val_compare_and_swap(entry, before, (__u64)stack << 32);
+	return false;
 }
 
 /* The set-up is over when a filter is in force on the thread itself. */
 static __always_inline void promote(struct task_struct *task, struct ctrec_task *state)
 {
 	__u32 tid = BPF_CORE_READ(task, pid);
+	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &tid);
 
 	state->phase = CTREC_PHASE_RUNTIME;
 	state->slot = native_slot(state);
-	bpf_map_update_elem(&tasks, &tid, state, BPF_EXIST);
+	if (known) { /* the copy may be older in all else */
+		known->phase = state->phase;
+		known->slot = state->slot;
+	}
 	cache(task, state);
 }
 

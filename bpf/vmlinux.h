@@ -46,7 +46,11 @@ struct thread_info {
 
 struct pt_regs {
 	long unsigned int bx;
+	long unsigned int cx;
+	long unsigned int dx;
+	long unsigned int si;
 	long unsigned int di;
+	long unsigned int ax;
 	long unsigned int orig_ax;
 };
 
@@ -94,6 +98,7 @@ struct super_block {
 };
 
 struct inode {
+	unsigned short i_mode;
 	struct super_block *i_sb;
 	long unsigned int i_ino;
 };
@@ -148,7 +153,10 @@ struct mnt_namespace {
 
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
+	struct net *net_ns;
 };
+
+struct cred;
 
 struct sigaction {
 	void *sa_handler;
@@ -168,6 +176,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	void *stack;
+	unsigned int flags;
 	pid_t pid;
 	pid_t tgid;
 	struct task_struct *real_parent;
@@ -175,6 +184,8 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct mm_struct *mm;
 	struct fs_struct *fs;
+	const struct cred *real_cred;
+	const struct cred *cred;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
@@ -185,6 +196,60 @@ struct task_struct {
 /* Before Linux 5.14 (commit 2f064a59a11f). */
 struct task_struct___old {
 	long state;
+};
+
+typedef struct {
+	u64 val; /* two halves before Linux 6.3, in the same place */
+} kernel_cap_t;
+
+typedef struct {
+	u32 val;
+} kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
+
+struct uid_gid_extent {
+	u32 first;
+	u32 lower_first;
+};
+
+struct uid_gid_map {
+	u32 nr_extents;
+	struct uid_gid_extent extent[1];
+};
+
+struct user_namespace {
+	struct uid_gid_map uid_map;
+	struct user_namespace *parent;
+	struct ns_common ns;
+};
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t suid;
+	kgid_t sgid;
+	kuid_t euid;
+	kernel_cap_t cap_inheritable;
+	kernel_cap_t cap_permitted;
+	kernel_cap_t cap_bset;
+	kernel_cap_t cap_ambient;
+	struct user_namespace *user_ns;
+};
+
+struct ping_group_range {
+	kgid_t range[2];
+};
+
+struct netns_ipv4 {
+	struct ping_group_range ping_group_range;
+	int sysctl_ip_prot_sock;
+};
+
+struct net {
+	struct netns_ipv4 ipv4;
 };
 
 struct linux_binprm {

@@ -24,6 +24,10 @@ enum ctrec_limits {
 	/* Bytes of a command line that are kept: a runtime's has a few hundred. */
 	CTREC_ARGUMENTS = 2048,
 	CTREC_COMM = 16,
+	/* Kernel functions that are kept of a stack: three or four lead from the hook to the one that asked. */
+	CTREC_FRAMES = 12,
+	/* Different checks of one call that wait for how it ends. */
+	CTREC_PENDING = 14,
 	/* Path components that are walked. */
 	CTREC_DEPTH = 48,
 };
@@ -36,7 +40,29 @@ enum ctrec_phase { CTREC_PHASE_SETUP = 0, CTREC_PHASE_RUNTIME = 1, CTREC_PHASE_W
 enum ctrec_abi { CTREC_ABI_X86_64 = 0, CTREC_ABI_I386 = 1 };
 
 /* What happened to a call counted in `sparse`. 1 to 4095 are what the call returned, negated. */
-enum ctrec_outcome { CTREC_OUTCOME_SUCCEEDED = 0, CTREC_OUTCOME_UNFINISHED = 0x10000 };
+enum ctrec_outcome {
+	CTREC_OUTCOME_SUCCEEDED = 0,
+	CTREC_OUTCOME_UNFINISHED = 0x10000,
+	CTREC_OUTCOME_REFUSED, /* beside one of the others: a filter gave the answer */
+	CTREC_OUTCOME_NO_CALL, /* of a check: made outside of a call */
+	CTREC_OUTCOME_UNKNOWN, /* of a check: one of too many in a call */
+};
+
+/* Whether the kernel would log the denial of a check. */
+enum ctrec_audit { CTREC_AUDIT_AUDITED = 0, CTREC_AUDIT_PROBE, CTREC_AUDIT_UNKNOWN };
+
+/* A user namespace, as seen from the one that the container's workload was started in. */
+enum ctrec_space { CTREC_SPACE_CONTAINER = 0, CTREC_SPACE_INSIDE, CTREC_SPACE_OUTSIDE, CTREC_SPACE_UNKNOWN };
+
+enum ctrec_check_flags {
+	CTREC_CHECK_GRANTED = 1,
+	CTREC_CHECK_OVERRIDDEN = 2, /* not the thread's own credentials */
+	CTREC_CHECK_BOUNDED = 4, /* in the bounding set */
+	CTREC_CHECK_ROOT = 8, /* the root user of its user namespace */
+	CTREC_CHECK_NEEDLESS = 16, /* its arguments say that the call does the same without */
+};
+
+enum ctrec_cause { CTREC_CAUSE_EXECVE = 0, CTREC_CAUSE_CAPSET };
 
 enum ctrec_loss {
 	CTREC_LOSS_SLOTS_FULL = 0, /* a call that no slot could be had for */
@@ -47,6 +73,9 @@ enum ctrec_loss {
 	CTREC_LOSS_STARTS_FULL,
 	CTREC_LOSS_ARGUMENTS_FULL,
 	CTREC_LOSS_RING_FULL, /* an event; counts are not affected */
+	CTREC_LOSS_CHECKS_FULL,
+	CTREC_LOSS_ASKERS_FULL, /* a sample of who asked; counts are not affected */
+	CTREC_LOSS_IDENTITIES_FULL,
 	CTREC_LOSS_READ_FAULT, /* kernel memory that could not be read */
 	CTREC_LOSS_MAX,
 };
@@ -98,6 +127,69 @@ struct ctrec_count {
 };
 _Static_assert(sizeof(struct ctrec_count) == 24, "count");
 
+/* A kind of capability check. How the call ended is no part of it: that is known later. */
+struct ctrec_check_key {
+	__u32 slot;
+	__s32 number; /* of the call; -1: outside of one */
+	__u8 capability;
+	__u8 audit;
+	__u8 target; /* enum ctrec_space: of the user namespace that the capability was asked for */
+	__u8 holder; /* enum ctrec_space: of that of the credentials */
+	__u8 flags;
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct ctrec_check_key) == 16, "check_key");
+
+struct ctrec_check {
+	__u32 id;
+	__u32 pad;
+	__u64 asked;
+};
+_Static_assert(sizeof(struct ctrec_check) == 16, "check");
+
+/* A kind of check by how its call ended: enum ctrec_outcome, or an errno. */
+struct ctrec_check_end {
+	__u32 check;
+	__u32 outcome;
+};
+_Static_assert(sizeof(struct ctrec_check_end) == 8, "check_end");
+
+/* Checks of the call that a thread is in. */
+struct ctrec_pending {
+	__u64 permitted; /* of a capset: the permitted set before it */
+	__u32 used;
+	__u32 pad;
+	struct ctrec_pending_check {
+		__u32 check;
+		__u32 count;
+	} checks[CTREC_PENDING];
+};
+_Static_assert(sizeof(struct ctrec_pending) == 16 + 8 * CTREC_PENDING, "pending");
+
+/* A sampled stack. Innermost first; 0 after the last. */
+struct ctrec_asker_key {
+	__u32 check;
+	__u32 pad;
+	__u64 frames[CTREC_FRAMES];
+};
+_Static_assert(sizeof(struct ctrec_asker_key) == 8 + 8 * CTREC_FRAMES, "asker_key");
+
+/* As whom a program runs, after an execve or a capset. */
+struct ctrec_identity_key {
+	__u32 slot;
+	__u8 cause;
+	__u8 holder; /* enum ctrec_space */
+	__u8 root;
+	__u8 set_user_id;
+	__u32 user; /* effective, as the initial user namespace numbers it */
+	__u32 pad;
+	__u64 before; /* permitted set before a capset */
+	__u64 permitted;
+	__u64 ambient;
+	__u64 bounding;
+};
+_Static_assert(sizeof(struct ctrec_identity_key) == 48, "identity_key");
+
 struct ctrec_argument_key {
 	__u32 slot;
 	__s32 number;
@@ -131,7 +223,9 @@ struct ctrec_task {
 	__u32 runtime_mounts; /* mount namespace of the task that put it into the container */
 	__u64 runtime_root; /* address of the dentry of that task's root directory, only compared; 0: not seen */
 	__u8 returning; /* it has yet to return from the call that made it, or that made it another program */
-	__u8 pad[7];
+	__u8 adopted; /* it was found in the midst of a call, whose beginning was not seen */
+	__u8 pad[2];
+	__u32 user_space; /* user namespace that its container's workload was started in; 0: not yet */
 };
 _Static_assert(sizeof(struct ctrec_task) == 40, "task");
 
@@ -150,8 +244,14 @@ struct ctrec_container {
 	__u32 init_tid;
 	__s64 tasks; /* threads alive */
 	__u64 ended_ns; /* when `tasks` last fell to 0 */
+	__u32 user_space; /* inode of the user namespace that its workload was started in; 0: not yet */
+	/* Of the network namespace that its workload was started in; valid if has_network. */
+	__u32 port_start; /* net.ipv4.ip_unprivileged_port_start */
+	__u32 ping_groups[2]; /* net.ipv4.ping_group_range, as the initial user namespace numbers them */
+	__u32 has_network;
+	__u32 pad;
 };
-_Static_assert(sizeof(struct ctrec_container) == 40, "container");
+_Static_assert(sizeof(struct ctrec_container) == 64, "container");
 
 struct ctrec_program_key {
 	__u64 inode;
@@ -182,6 +282,7 @@ enum ctrec_event_kind {
 	CTREC_EVENT_JOINED, /* a task entered a container from outside */
 	CTREC_EVENT_SLOT, /* a slot was claimed: it wants cells */
 	CTREC_EVENT_EMPTY, /* the last task of a container ended */
+	CTREC_EVENT_PROGRAM, /* the workload executed a file not seen before: its file capabilities are to be read */
 };
 
 /*
@@ -225,6 +326,14 @@ struct ctrec_arrival {
 };
 _Static_assert(sizeof(struct ctrec_arrival) == 96 + 2 * CTREC_PATH + CTREC_ARGUMENTS, "arrival");
 
+/* A program that was executed for the first time. */
+struct ctrec_new_program {
+	struct ctrec_event event;
+	__u32 program;
+	__u32 pid;
+};
+_Static_assert(sizeof(struct ctrec_new_program) == 40, "new_program");
+
 /* A call that a task was blocked in when the recording ended. */
 struct ctrec_unfinished {
 	__u32 slot;
@@ -244,7 +353,8 @@ struct ctrec_config {
 	__u32 cpus; /* possible CPUs */
 	__u8 discover; /* follow cgroups that appear outside of known containers */
 	__u8 prepare_exec; /* sched_prepare_exec is attached (Linux 6.10+): exec's number and ABI are exact */
-	__u8 pad[2];
+	__u8 entries; /* sys_enter is attached: a call that has no entry was answered by a filter */
+	__u8 pad;
 };
 _Static_assert(sizeof(struct ctrec_config) == 8, "config");
 

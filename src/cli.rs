@@ -79,9 +79,21 @@ pub(crate) struct Record {
     /// Length of a window: what a crash can lose
     #[arg(long, value_parser = window, default_value = "10s")]
     pub(crate) window: Duration,
+    /// How calls that the filter in force refuses are told from others that fail
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) refused: Refusals,
     /// Record this command in a cgroup of its own, and nobody else
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Refusals {
+    /// Later, by the container's filter and the errno: arguments may leave it open
+    #[default]
+    Judged,
+    /// By a second hook, which costs as much again: nothing is left open
+    Exact,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

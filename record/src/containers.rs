@@ -8,6 +8,7 @@ use ctrec_recording::{Container, Program};
 
 use crate::clock::Clock;
 use crate::engine::{self, Description, Host, Newcomer, Recognition};
+use crate::file_capabilities;
 use crate::wire::{Arrival, KernelContainer, KernelPath, Place};
 
 /// Chooses containers by what is known of them.
@@ -232,6 +233,23 @@ impl Containers {
         }
     }
 
+    /// Reads what a program's file permits, by the first of these processes that sees it: its own may be gone.
+    pub(crate) fn read_file_capabilities(&mut self, program: u32, mut processes: impl Iterator<Item = u32>) {
+        if let Some(row) = self.programs.get_mut(&program).filter(|row| !row.path_truncated) {
+            row.file_capabilities_json = processes.find_map(|pid| file_capabilities::read(pid, &row.path));
+        }
+    }
+
+    /// Enters the sysctls that the kernel side read when the workload began.
+    pub(crate) fn describe_networks(&mut self, kernel: &BTreeMap<u32, KernelContainer>) {
+        for (number, state) in &mut self.states {
+            let (State::Recorded { row, .. } | State::Undecided { row, .. }) = state else { continue };
+            if let Some(of_kernel) = kernel.get(number).filter(|of_kernel| of_kernel.has_network != 0) {
+                row.network_json = Some(network_json(of_kernel));
+            }
+        }
+    }
+
     /// Rows for the store.
     pub(crate) fn rows(&self) -> (Vec<Container>, Vec<Program>) {
         let containers = self.states.values().filter_map(|state| match state {
@@ -241,6 +259,15 @@ impl Containers {
         let programs = self.programs.values().filter(|program| self.has_row(program.container)).cloned();
         (containers.collect(), programs.collect())
     }
+}
+
+fn network_json(container: &KernelContainer) -> String {
+    let [first, last] = container.ping_groups;
+    let sysctls = serde_json::json!({
+        "net.ipv4.ip_unprivileged_port_start": container.port_start.to_string(),
+        "net.ipv4.ping_group_range": format!("{first} {last}"),
+    });
+    sysctls.to_string()
 }
 
 fn newcomer(arrival: &Arrival) -> Newcomer {

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ctrec_recording::{Abi, LossKind, Origin, Phase, Segment, Window};
+use ctrec_recording::{Abi, LossKind, Segment, Window};
 
 use crate::cells::{self, CellsView};
+use crate::checks::Checks;
 use crate::clock::{Clock, Moment};
 use crate::error::RecordError;
 use crate::gathered::{CallKey, Counts, Gathered};
@@ -17,8 +18,6 @@ use crate::wire::{self, SUCCEEDED, WireError};
 #[derive(Debug)]
 struct Slot {
     key: wire::SlotKey,
-    origin: Origin,
-    phase: Phase,
     map: Option<libbpf_rs::MapHandle>,
     succeeded: HashMap<u32, u32>,
     errnos: HashMap<(u32, u32), u32>,
@@ -26,14 +25,7 @@ struct Slot {
 
 impl Slot {
     fn call(&self, number: i64) -> Result<CallKey, WireError> {
-        Ok(CallKey {
-            container: self.key.container,
-            program: self.key.program,
-            origin: self.origin,
-            phase: self.phase,
-            abi: wire::abi(self.key.abi, number)?,
-            number,
-        })
+        CallKey::of(&self.key, number)
     }
 }
 
@@ -49,19 +41,26 @@ pub(crate) struct Counters {
     misses: BTreeMap<String, u64>,
     /// Container, ABI and number of every call so far.
     kinds: BTreeSet<(u32, Abi, i64)>,
+    checks: Checks,
     gathered: Gathered,
+    /// Answers of filters are counted.
+    exact: bool,
 }
 
 impl Counters {
+    /// With `exact`, the kernel side counts answers of filters.
+    pub(crate) fn new(exact: bool) -> Self {
+        Self { exact, ..Self::default() }
+    }
+
     /// A slot has appeared: gives it counters.
     pub(crate) fn add_slot(&mut self, kernel: &Kernel<'_>, slot: u32, key: wire::SlotKey) -> Result<(), RecordError> {
         if self.slots.get(&slot).is_some_and(|known| wire::bytes(&known.key) == wire::bytes(&key)) {
             return Ok(());
         }
         let map = Some(kernel.give_cells(slot)?);
-        let (origin, phase) = (wire::origin(key.origin)?, wire::phase(key.phase)?);
         let (succeeded, errnos) = (HashMap::new(), HashMap::new());
-        self.slots.insert(slot, Slot { key, origin, phase, map, succeeded, errnos });
+        self.slots.insert(slot, Slot { key, map, succeeded, errnos });
         Ok(())
     }
 
@@ -75,15 +74,13 @@ impl Counters {
         self.sparse.retain(|(slot, ..), _| !gone.contains(slot));
         self.arguments.retain(|(slot, ..), _| !gone.contains(slot));
         self.starts.retain(|(owner, ..), _| *owner != container);
+        self.checks.forget_container(container);
     }
 
     /// Drops what was gathered of a container that turned out not to be wanted.
     pub(crate) fn drop_container(&mut self, container: u32) {
         self.forget_container(container);
-        self.gathered.calls.retain(|key, _| key.container != container);
-        self.gathered.arguments.retain(|(key, ..), _| key.container != container);
-        self.gathered.starts.retain(|(owner, ..), _| *owner != container);
-        self.gathered.losses.retain(|(_, owner, _), _| *owner != Some(container));
+        self.gathered.drop_container(container);
     }
 
     /// Reads everything that grew since the last time. `wanted` tells whether a container's counts are to be read yet.
@@ -104,6 +101,9 @@ impl Counters {
         self.gather_sparse(kernel, clock, window_start_ns, &wanted)?;
         self.gather_arguments(kernel, &wanted)?;
         self.gather_starts(kernel, &wanted)?;
+        let slots = &self.slots;
+        let places = |slot: u32| slots.get(&slot).map(|slot| slot.key).filter(|key| wanted(key.container));
+        self.checks.gather(kernel, (clock, window_start_ns), &places, &mut self.gathered)?;
         self.gather_losses(kernel)
     }
 
@@ -182,8 +182,14 @@ impl Counters {
         self.gathered.lose(kind, container, detail, 1);
     }
 
-    /// Adds calls that were still blocked when the recording ended.
-    pub(crate) fn add_unfinished(&mut self, calls: &[wire::Unfinished], end_ns: i64) -> Result<(), WireError> {
+    /// Adds calls that were still blocked when the recording ended, and what was asked in them.
+    pub(crate) fn add_unfinished(
+        &mut self,
+        calls: &[wire::Unfinished],
+        checks: &[wire::Pending],
+        end_ns: i64,
+    ) -> Result<(), WireError> {
+        self.checks.add_unfinished(checks, end_ns, &mut self.gathered);
         for call in calls {
             let Some(slot) = self.slots.get(&call.slot) else { continue };
             let counts = self.gathered.calls.entry(slot.call(call.number.into())?).or_default();
@@ -200,7 +206,7 @@ impl Counters {
 
     /// What was gathered, of the containers that are `kept`, as a segment.
     pub(crate) fn segment(&self, window: Window, kept: impl Fn(u32) -> bool) -> Segment {
-        self.gathered.segment(window, kept)
+        self.gathered.segment(window, self.exact, kept)
     }
 
     /// The gathered counts are on disk.
@@ -256,6 +262,7 @@ fn gather_cells(
         let sum = gathered.calls.entry(key).or_default();
         sum.succeeded += counts.succeeded;
         sum.interrupted += counts.interrupted;
+        sum.refused += counts.refused;
         for (errno, count) in counts.errnos {
             *sum.errnos.entry(errno).or_default() += count;
         }

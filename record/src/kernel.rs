@@ -10,11 +10,12 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, btf::Btf};
+use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, btf::Btf, set_print};
 
 use ctrec_recording::Hook;
 
 use crate::cells;
+use crate::check_hook::CheckHook;
 use crate::clock::Moment;
 use crate::error::RecordError;
 use crate::events::Events;
@@ -25,12 +26,34 @@ use crate::wire::{self, CgroupKey, KernelContainer, KernelPath, SlotKey, Wire};
 
 /// Where libbpf keeps the object; outlives [`Kernel`].
 #[derive(Debug)]
-pub(crate) struct Storage(MaybeUninit<OpenObject>);
+pub(crate) struct Storage([MaybeUninit<OpenObject>; TRIES]);
+
+/// Each hook for capability checks is tried, and none at last.
+const TRIES: usize = 4;
 
 impl Storage {
     pub(crate) fn new() -> Self {
-        Self(MaybeUninit::uninit())
+        Self([const { MaybeUninit::uninit() }; TRIES])
     }
+}
+
+/// First process of a container that runs already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Init {
+    pub(crate) pid: u32,
+    /// Monotonic, ns: when it was found.
+    pub(crate) started_ns: u64,
+    /// Inode of its user namespace.
+    pub(crate) user_space: u32,
+}
+
+/// What of the kernel side a recording wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    /// Follow cgroups outside of known containers.
+    pub(crate) discover: bool,
+    /// Count what filters answered, by a second hook.
+    pub(crate) exact_refusals: bool,
 }
 
 /// The loaded kernel side.
@@ -39,6 +62,8 @@ pub(crate) struct Kernel<'storage> {
     links: Vec<Link>,
     cpus: u32,
     exact_exec: bool,
+    exact_refusals: bool,
+    check_hook: Option<CheckHook>,
     /// Containers that user space enters. The kernel side numbers its own, from 1.
     next_container: u32,
 }
@@ -50,23 +75,51 @@ impl fmt::Debug for Kernel<'_> {
 }
 
 impl<'storage> Kernel<'storage> {
-    /// Loads the programs; nothing is attached yet. With `discover`, cgroups outside of known containers are followed.
-    pub(crate) fn load(storage: &'storage mut Storage, discover: bool) -> Result<Self, RecordError> {
+    /// Loads the programs. Only the hook for capability checks is attached yet: the first that this kernel takes.
+    pub(crate) fn load(storage: &'storage mut Storage, parts: Parts) -> Result<Self, RecordError> {
         requirements::check()?;
-        let load = |source| RecordError::Load { source };
         let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
-        let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
+        let hooks = CheckHook::candidates(&btf).into_iter().map(Some).chain([None]);
+        let mut failure = RecordError::Skeleton;
+        for (hook, place) in hooks.zip(&mut storage.0) {
+            // What libbpf says of a hook that is refused is no news to the user, as long as there is another.
+            let print = hook.and_then(|_| set_print(None));
+            let loaded = Self::load_with(place, parts, hook, &btf);
+            if hook.is_some() {
+                set_print(print);
+            }
+            match loaded {
+                Ok(kernel) => return Ok(kernel),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn load_with(
+        place: &'storage mut MaybeUninit<OpenObject>,
+        parts: Parts,
+        check_hook: Option<CheckHook>,
+        btf: &Btf<'_>,
+    ) -> Result<Self, RecordError> {
+        let load = |source| RecordError::Load { source };
+        let exact_exec = requirements::has_hook(btf, requirements::PREPARE_EXEC);
         let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
-        let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
+        let mut open = CtrecSkelBuilder::default().open(place).map_err(load)?;
         open.progs.on_prepare_exec.set_autoload(exact_exec);
+        open.progs.on_sys_enter.set_autoload(parts.exact_refusals);
+        CheckHook::choose(check_hook, &mut open.progs);
         let config = &mut open.maps.rodata_data.as_mut().ok_or(RecordError::Skeleton)?.config;
         config.cpus = cpus;
-        config.discover = discover.into();
+        config.discover = parts.discover.into();
         config.prepare_exec = exact_exec.into();
+        config.entries = parts.exact_refusals.into();
         let template = cells::create(cpus).map_err(load)?;
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
         let skel = open.load().map_err(load)?;
-        let kernel = Self { skel, links: Vec::new(), cpus, exact_exec, next_container: 1 << 31 };
+        let links = check_hook.map_or(Ok(Vec::new()), |hook| hook.attach(&skel.progs)).map_err(load)?;
+        let exact_refusals = parts.exact_refusals;
+        let kernel = Self { skel, links, cpus, exact_exec, exact_refusals, check_hook, next_container: 1 << 31 };
         for slot in 1..wire::SLOTS {
             kernel.free_slot(slot)?;
         }
@@ -86,6 +139,9 @@ impl<'storage> Kernel<'storage> {
             ("cgroup_mkdir", &progs.on_cgroup_mkdir),
             ("sys_exit", &progs.on_sys_exit),
         ];
+        if self.exact_refusals {
+            all.insert(all.len() - 1, ("sys_enter", &progs.on_sys_enter)); /* before the end of a call is looked at */
+        }
         if self.exact_exec {
             all.insert(0, ("sched_prepare_exec", &progs.on_prepare_exec));
         }
@@ -104,6 +160,9 @@ impl<'storage> Kernel<'storage> {
     /// The hooks of this kernel, and what they cannot see.
     pub(crate) fn hooks(&self) -> Vec<Hook> {
         let mut hooks = vec![Hook { name: "tp_btf/sys_exit".to_owned(), blind_to: Vec::new() }];
+        if self.exact_refusals {
+            hooks.push(Hook { name: "tp_btf/sys_enter".to_owned(), blind_to: Vec::new() });
+        }
         hooks.push(Hook {
             name: "tp_btf/sched_process_exec".to_owned(),
             blind_to: if self.exact_exec {
@@ -112,6 +171,7 @@ impl<'storage> Kernel<'storage> {
                 vec!["execveat with an absolute path (shown as execve)".to_owned(), "execve's own ABI".to_owned()]
             },
         });
+        hooks.extend(self.check_hook.map(CheckHook::describe));
         hooks
     }
 
@@ -124,15 +184,11 @@ impl<'storage> Kernel<'storage> {
     }
 
     /// Enters a container and one of its cgroups. `init` is its first process, if it runs already.
-    pub(crate) fn add_container(
-        &mut self,
-        cgroups: &[CgroupKey],
-        init: Option<(u32, u64)>,
-    ) -> Result<u32, RecordError> {
+    pub(crate) fn add_container(&mut self, cgroups: &[CgroupKey], init: Option<Init>) -> Result<u32, RecordError> {
         let container = self.next_container;
         self.next_container += 1;
-        let (init_tid, started_ns) = init.unwrap_or_default();
-        let value = KernelContainer { init_tid, started_ns, ..KernelContainer::default() };
+        let Init { pid: init_tid, started_ns, user_space } = init.unwrap_or_default();
+        let value = KernelContainer { init_tid, started_ns, user_space, ..KernelContainer::default() };
         update(&self.skel.maps.containers, "containers", &container, &value)?;
         for cgroup in cgroups {
             update(&self.skel.maps.cgroups, "cgroups", cgroup, &container)?;
@@ -163,6 +219,7 @@ impl<'storage> Kernel<'storage> {
         for (tid, task) in entries::<u32, wire::Task>(&maps.tasks, "tasks")? {
             if task.container == container {
                 remove(&maps.tasks, "tasks", &tid)?;
+                remove(&maps.pending, "pending", &tid)?;
             }
         }
         self.clear_thread_cache()?;
@@ -189,6 +246,7 @@ impl<'storage> Kernel<'storage> {
                 remove(&self.skel.maps.arguments, "arguments", &key)?;
             }
         }
+        self.forget_checks(&gone)?;
         for (key, _) in self.starts()? {
             if key.container == container {
                 remove(&self.skel.maps.starts, "starts", &key)?;
@@ -204,6 +262,26 @@ impl<'storage> Kernel<'storage> {
             let compat = &mut self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?.compat_slots;
             compat[slot as usize] = 0;
             self.free_slot(slot)?;
+        }
+        Ok(())
+    }
+
+    fn forget_checks(&self, slots: &[u32]) -> Result<(), RecordError> {
+        let maps = &self.skel.maps;
+        let of_slots = |(key, _): &(wire::CheckKey, wire::Check)| slots.contains(&key.slot);
+        let gone: Vec<_> = self.checks()?.into_iter().filter(of_slots).collect();
+        let ids: BTreeSet<u32> = gone.iter().map(|(_, check)| check.id).collect();
+        for (key, _) in self.check_ends()?.iter().filter(|(key, _)| ids.contains(&key.check)) {
+            remove(&maps.check_ends, "check_ends", key)?;
+        }
+        for (key, _) in self.askers()?.iter().filter(|(key, _)| ids.contains(&key.check)) {
+            remove(&maps.askers, "askers", key)?;
+        }
+        for (key, _) in &gone {
+            remove(&maps.checks, "checks", key)?;
+        }
+        for (key, _) in self.identities()?.iter().filter(|(key, _)| slots.contains(&key.slot)) {
+            remove(&maps.identities, "identities", key)?;
         }
         Ok(())
     }
@@ -244,6 +322,34 @@ impl<'storage> Kernel<'storage> {
     /// Executions.
     pub(crate) fn starts(&self) -> Result<Vec<(wire::StartKey, u64)>, RecordError> {
         entries(&self.skel.maps.starts, "starts")
+    }
+
+    /// Kinds of capability checks.
+    pub(crate) fn checks(&self) -> Result<Vec<(wire::CheckKey, wire::Check)>, RecordError> {
+        entries(&self.skel.maps.checks, "checks")
+    }
+
+    /// How the calls ended that they were asked in.
+    pub(crate) fn check_ends(&self) -> Result<Vec<(wire::CheckEnd, wire::Count)>, RecordError> {
+        entries(&self.skel.maps.check_ends, "check_ends")
+    }
+
+    /// Samples of who asked.
+    pub(crate) fn askers(&self) -> Result<Vec<(wire::AskerKey, u64)>, RecordError> {
+        entries(&self.skel.maps.askers, "askers")
+    }
+
+    /// As whom programs ran.
+    pub(crate) fn identities(&self) -> Result<Vec<(wire::IdentityKey, u64)>, RecordError> {
+        entries(&self.skel.maps.identities, "identities")
+    }
+
+    /// Checks of the calls that threads are in.
+    pub(crate) fn pending(&self) -> Result<Vec<wire::Pending>, RecordError> {
+        Ok(entries::<u32, wire::Pending>(&self.skel.maps.pending, "pending")?
+            .into_iter()
+            .map(|(_, held)| held)
+            .collect())
     }
 
     /// The kernel's view of the containers.

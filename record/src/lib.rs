@@ -11,6 +11,8 @@
 
 mod cells;
 mod cgroups;
+mod check_hook;
+mod checks;
 mod clock;
 mod command;
 mod containers;
@@ -18,12 +20,14 @@ mod counters;
 mod engine;
 mod error;
 mod events;
+mod file_capabilities;
 mod gathered;
 mod kernel;
 mod program_info;
 mod requirements;
 mod session;
 mod skel;
+mod symbols;
 mod waiting;
 mod wire;
 

@@ -9,6 +9,9 @@ use crate::error::RecordError;
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 
+/// What BTF calls a tracepoint's type, before its name.
+pub(crate) const TRACEPOINT: &str = "btf_trace_";
+
 /// Hooks without which nothing can be recorded, as the kernel's BTF names their tracepoints.
 const NEEDED: [&str; 8] = [
     "btf_trace_sys_exit",
@@ -46,7 +49,7 @@ fn may_load(status: &str) -> bool {
 
 /// The first needed hook that a kernel does not have.
 fn missing_hook(has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    NEEDED.into_iter().find(|name| !has(name)).map(|name| name.trim_start_matches("btf_trace_"))
+    NEEDED.into_iter().find(|name| !has(name)).map(|name| name.trim_start_matches(TRACEPOINT))
 }
 
 /// Whether the kernel has a tracepoint, by the type that BTF has for it.

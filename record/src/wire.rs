@@ -8,17 +8,20 @@
 use std::mem::{size_of, size_of_val};
 
 use crate::skel::types::{
-    ctrec_abi, ctrec_event_kind, ctrec_limits, ctrec_loss, ctrec_origin, ctrec_outcome, ctrec_phase,
+    ctrec_abi, ctrec_audit, ctrec_cause, ctrec_check_flags, ctrec_event_kind, ctrec_limits, ctrec_loss, ctrec_origin,
+    ctrec_outcome, ctrec_phase, ctrec_space,
 };
 pub(crate) use crate::skel::types::{
-    ctrec_argument_key as ArgumentKey, ctrec_arrival as Arrival, ctrec_cell as Cell, ctrec_cells as Cells,
-    ctrec_cgroup_key as CgroupKey, ctrec_container as KernelContainer, ctrec_count as Count, ctrec_errno as ErrnoCount,
-    ctrec_event as Event, ctrec_loss_key as LossKey, ctrec_path as KernelPath, ctrec_place as Place,
+    ctrec_argument_key as ArgumentKey, ctrec_arrival as Arrival, ctrec_asker_key as AskerKey, ctrec_cell as Cell,
+    ctrec_cells as Cells, ctrec_cgroup_key as CgroupKey, ctrec_check as Check, ctrec_check_end as CheckEnd,
+    ctrec_check_key as CheckKey, ctrec_container as KernelContainer, ctrec_count as Count, ctrec_errno as ErrnoCount,
+    ctrec_event as Event, ctrec_identity_key as IdentityKey, ctrec_loss_key as LossKey,
+    ctrec_new_program as NewProgram, ctrec_path as KernelPath, ctrec_pending as Pending, ctrec_place as Place,
     ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey,
     ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished,
 };
 
-use ctrec_recording::{Abi, Origin, Phase};
+use ctrec_recording::{Abi, Audit, Cause, Namespace, Origin, Phase};
 
 /// Call numbers that have a cell.
 pub(crate) const CELLS: usize = ctrec_limits::CTREC_CELLS.0 as usize;
@@ -28,6 +31,21 @@ pub(crate) const ERRNOS: usize = ctrec_limits::CTREC_ERRNOS.0 as usize;
 pub(crate) const SLOTS: u32 = ctrec_limits::CTREC_SLOTS.0;
 /// Outcome of a sparse count that stands for success.
 pub(crate) const SUCCEEDED: u32 = ctrec_outcome::CTREC_OUTCOME_SUCCEEDED.0;
+
+/// Outcome that stands beside another: a filter gave the answer.
+pub(crate) const REFUSED: u32 = ctrec_outcome::CTREC_OUTCOME_REFUSED.0;
+/// Outcome of a call that had not returned.
+pub(crate) const UNFINISHED: u32 = ctrec_outcome::CTREC_OUTCOME_UNFINISHED.0;
+/// Outcome of a check outside of a call.
+pub(crate) const NO_CALL: u32 = ctrec_outcome::CTREC_OUTCOME_NO_CALL.0;
+/// Outcome of a check that nobody could follow to its call's end.
+pub(crate) const UNKNOWN: u32 = ctrec_outcome::CTREC_OUTCOME_UNKNOWN.0;
+/// Flags of a check.
+pub(crate) const GRANTED: u32 = ctrec_check_flags::CTREC_CHECK_GRANTED.0;
+pub(crate) const OVERRIDDEN: u32 = ctrec_check_flags::CTREC_CHECK_OVERRIDDEN.0;
+pub(crate) const BOUNDED: u32 = ctrec_check_flags::CTREC_CHECK_BOUNDED.0;
+pub(crate) const ROOT: u32 = ctrec_check_flags::CTREC_CHECK_ROOT.0;
+pub(crate) const NEEDLESS: u32 = ctrec_check_flags::CTREC_CHECK_NEEDLESS.0;
 
 /// Bytes that are not what `wire.h` says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +86,13 @@ macro_rules! wire {
 wire!(
     ArgumentKey,
     Arrival,
+    AskerKey,
+    Check,
+    CheckEnd,
+    CheckKey,
+    IdentityKey,
+    NewProgram,
+    Pending,
     ErrnoCount,
     ProgramKey,
     Cell,
@@ -118,6 +143,8 @@ pub(crate) enum Message {
     Slot(Event),
     /// The last task of a container ended.
     Empty,
+    /// The workload executed a file not seen before.
+    Program(NewProgram),
 }
 
 /// An event from its bytes: the head says what the rest is.
@@ -128,6 +155,7 @@ pub(crate) fn message(bytes: &[u8]) -> Result<Message, WireError> {
         ctrec_event_kind::CTREC_EVENT_JOINED => Message::Joined(Box::new(read(bytes)?)),
         ctrec_event_kind::CTREC_EVENT_SLOT => Message::Slot(read(bytes)?),
         ctrec_event_kind::CTREC_EVENT_EMPTY => read::<Event>(bytes).map(|_| Message::Empty)?,
+        ctrec_event_kind::CTREC_EVENT_PROGRAM => Message::Program(read(bytes)?),
         _ => return Err(WireError::Value { field: "event kind", value: head.kind }),
     })
 }
@@ -197,6 +225,41 @@ pub(crate) fn phase(value: u8) -> Result<Phase, WireError> {
     }
 }
 
+/// Whether a check is audited.
+pub(crate) fn audit(value: u8) -> Result<Audit, WireError> {
+    match ctrec_audit(value.into()) {
+        ctrec_audit::CTREC_AUDIT_AUDITED => Ok(Audit::Audited),
+        ctrec_audit::CTREC_AUDIT_PROBE => Ok(Audit::Probe),
+        ctrec_audit::CTREC_AUDIT_UNKNOWN => Ok(Audit::Unknown),
+        _ => Err(WireError::Value { field: "audit", value: value.into() }),
+    }
+}
+
+/// A user namespace, as seen from the container's.
+pub(crate) fn space(value: u8) -> Result<Namespace, WireError> {
+    match ctrec_space(value.into()) {
+        ctrec_space::CTREC_SPACE_CONTAINER => Ok(Namespace::Container),
+        ctrec_space::CTREC_SPACE_INSIDE => Ok(Namespace::Inside),
+        ctrec_space::CTREC_SPACE_OUTSIDE => Ok(Namespace::Outside),
+        ctrec_space::CTREC_SPACE_UNKNOWN => Ok(Namespace::Unknown),
+        _ => Err(WireError::Value { field: "namespace", value: value.into() }),
+    }
+}
+
+/// What an identity came from.
+pub(crate) fn cause(value: u8) -> Result<Cause, WireError> {
+    match ctrec_cause(value.into()) {
+        ctrec_cause::CTREC_CAUSE_EXECVE => Ok(Cause::Execve),
+        ctrec_cause::CTREC_CAUSE_CAPSET => Ok(Cause::Capset),
+        _ => Err(WireError::Value { field: "cause", value: value.into() }),
+    }
+}
+
+/// Addresses of a sampled stack, innermost first.
+pub(crate) fn frames(key: &AskerKey) -> impl Iterator<Item = u64> {
+    key.frames.into_iter().take_while(|frame| *frame != 0)
+}
+
 /// Bit of x32 numbers.
 const X32_BIT: i64 = 0x4000_0000;
 
@@ -222,6 +285,9 @@ pub(crate) fn loss(value: u32) -> Result<(ctrec_recording::LossKind, &'static st
         ctrec_loss::CTREC_LOSS_STARTS_FULL => (LossKind::MapFull, "starts"),
         ctrec_loss::CTREC_LOSS_ARGUMENTS_FULL => (LossKind::MapFull, "arguments"),
         ctrec_loss::CTREC_LOSS_RING_FULL => (LossKind::RingFull, "events"),
+        ctrec_loss::CTREC_LOSS_CHECKS_FULL => (LossKind::MapFull, "checks"),
+        ctrec_loss::CTREC_LOSS_ASKERS_FULL => (LossKind::MapFull, "askers"),
+        ctrec_loss::CTREC_LOSS_IDENTITIES_FULL => (LossKind::MapFull, "identities"),
         ctrec_loss::CTREC_LOSS_READ_FAULT => (LossKind::ReadFault, "paths"),
         _ => return Err(WireError::Value { field: "loss", value }),
     })
@@ -282,6 +348,7 @@ mod tests {
                 event.slot, event.container, event.key.program, event.key.origin, event.key.phase, event.key.abi
             ),
             Message::Empty => "empty\n".to_owned(),
+            Message::Program(program) => format!("program {} pid {}\n", program.program, program.pid),
         }
     }
 
@@ -326,7 +393,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_message_or_an_error(kind in 0_u8..6, bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
+        fn any_bytes_are_a_message_or_an_error(kind in 0_u8..7, bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
             let mut bytes = bytes;
             if let Some(byte) = bytes.get_mut(8..12) {
                 byte.copy_from_slice(&[kind, 0, 0, 0]);
@@ -335,6 +402,7 @@ mod tests {
                 1 => size_of::<Place>(),
                 2 => size_of::<Arrival>(),
                 3 | 4 => size_of::<Event>(),
+                5 => size_of::<NewProgram>(),
                 _ => usize::MAX,
             };
             prop_assert_eq!(message(&bytes).is_ok(), bytes.len() == right);

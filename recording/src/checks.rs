@@ -61,6 +61,7 @@ pub enum Ended {
 }
 
 /// One kind of capability check of one program in one window, by how its call ended.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Window that the call ended in.

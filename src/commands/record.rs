@@ -14,7 +14,7 @@ use ctrec_record::{Host, Options, Outcome, Progress, Target, live_containers, re
 use ctrec_recording::Format;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::{Record, STORE, TableFormat};
+use crate::cli::{Record, Refusals, STORE, TableFormat};
 use crate::output::tell;
 use crate::shell;
 
@@ -36,6 +36,7 @@ pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Resul
         window: options.window,
         duration: options.duration,
         target: target(options)?,
+        exact_refusals: matches!(options.refused, Refusals::Exact),
         ctrec_version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: owner(),
     };

@@ -24,7 +24,7 @@ use crate::counters::Counters;
 use crate::engine::Host;
 use crate::error::RecordError;
 use crate::events::Events;
-use crate::kernel::{Kernel, Storage};
+use crate::kernel::{Kernel, Parts, Storage};
 use crate::requirements;
 use crate::waiting::{Signals, wait};
 use stop::Stop;
@@ -37,7 +37,8 @@ pub fn record(options: &Options, observe: &mut dyn FnMut(&Progress)) -> Result<O
     let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;
     let mut header = header::header(options, layout)?;
     let mut storage = Storage::new();
-    let kernel = Kernel::load(&mut storage, matches!(options.target, Target::Containers { .. }))?;
+    let discover = matches!(options.target, Target::Containers { .. });
+    let kernel = Kernel::load(&mut storage, Parts { discover, exact_refusals: options.exact_refusals })?;
     header.hooks = kernel.hooks();
     let writer = RunWriter::create(&options.store, &header, options.format)?;
     let mut session = Session::new(options, hierarchies, header, writer, kernel)?;
@@ -98,7 +99,7 @@ impl<'storage> Session<'storage> {
             header,
             writer,
             clock,
-            counters: Counters::default(),
+            counters: Counters::new(options.exact_refusals),
             containers: Containers::new(Host::default(), matches),
             signals: Signals::register().map_err(|source| RecordError::System { what: "wait for signals", source })?,
             cgroup: None,

@@ -20,6 +20,8 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// What to record.
     pub target: Target,
+    /// Count exactly what filters answered, by a second hook.
+    pub exact_refusals: bool,
     /// Version that goes into the header.
     pub ctrec_version: String,
     /// User and group that the store is left to.

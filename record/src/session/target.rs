@@ -13,7 +13,8 @@ use crate::containers::Verdict;
 use crate::counters::Counters;
 use crate::engine::{self, Host};
 use crate::error::RecordError;
-use crate::wire::{Arrival, CgroupKey, Message};
+use crate::kernel::Init;
+use crate::wire::{Arrival, CgroupKey, Message, NewProgram};
 
 impl Session<'_> {
     /// Enters the containers that run, are wanted, and have not announced themselves. After attaching, for one that
@@ -46,7 +47,8 @@ impl Session<'_> {
                 continue;
             }
             let monotonic_ns = self.kernel.clocks()?.time_ns;
-            let number = self.kernel.add_container(&cgroups, Some((found.pid, monotonic_ns)))?;
+            let init = Init { pid: found.pid, started_ns: monotonic_ns, user_space: user_space(found.pid) };
+            let number = self.kernel.add_container(&cgroups, Some(init))?;
             found.row.started_ns = now_ns;
             self.containers.add(number, found.row);
             note(&mut self.counters, number);
@@ -81,9 +83,19 @@ impl Session<'_> {
                 Message::Cgroup(place) => self.containers.cgroup_made(&place),
                 Message::Joined(arrival) => self.joined(&arrival)?,
                 Message::Slot(event) => self.counters.add_slot(&self.kernel, event.slot, event.key)?,
+                Message::Program(program) => self.executed(program)?,
                 Message::Empty => {} /* seen at the next window, in the kernel's own numbers */
             }
         }
+        Ok(())
+    }
+
+    /// A program was executed for the first time: what its file permits can be read while the container lives.
+    fn executed(&mut self, program: NewProgram) -> Result<(), RecordError> {
+        self.containers.add_programs(&self.kernel.take_paths()?);
+        let init = self.kernel.containers()?.get(&program.event.container).map(|container| container.init_tid);
+        let processes = [Some(program.pid), init, self.command.is_some().then(std::process::id)];
+        self.containers.read_file_capabilities(program.program, processes.into_iter().flatten());
         Ok(())
     }
 
@@ -115,6 +127,13 @@ impl Session<'_> {
             self.counters.lose(LossKind::Unresolved, Some(number), "its engine's record was gone before it was read");
         }
     }
+}
+
+/// Inode of a process's user namespace; 0 where it is gone.
+fn user_space(pid: u32) -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    let inode = fs::metadata(format!("/proc/{pid}/ns/user")).map(|namespace| namespace.ino());
+    inode.ok().and_then(|inode| u32::try_from(inode).ok()).unwrap_or_default()
 }
 
 /// Keys of a running container's cgroups and of those below them. Cgroups that it shares with the host are left out:

@@ -18,6 +18,7 @@ impl Session<'_> {
         let of_kernel = self.kernel.containers()?;
         self.containers.forget_provisional(&of_kernel);
         self.look_again()?;
+        self.containers.describe_networks(&of_kernel);
         let ended = self.containers.mark_ended(&of_kernel, &self.clock);
         self.give_up(|number| ended.contains(&number));
         self.gather()?;
@@ -102,7 +103,7 @@ impl Session<'_> {
         let unfinished = self.kernel.unfinished()?;
         self.gather()?;
         let now_ns = self.clock.now_ns()?;
-        self.counters.add_unfinished(&unfinished, now_ns)?;
+        self.counters.add_unfinished(&unfinished, &self.kernel.pending()?, now_ns)?;
         self.seal()?;
         if let Some(error) = self.unwritten.take() {
             return Err(error.into());

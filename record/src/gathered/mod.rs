@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 
 use ctrec_recording::{Abi, Argument, Call, Errno, Loss, LossKind, Origin, Phase, Segment, Start, Window};
 
-use crate::wire::SUCCEEDED;
+mod checks;
+
+use crate::wire::{self, REFUSED, SUCCEEDED, WireError};
+use checks::NewChecks;
+pub(crate) use checks::{IdentityRow, Kind};
 
 /// -512 to -516 never reach a program: the call was torn down by a signal or an exit, and is often made again.
 const INTERRUPTED: std::ops::RangeInclusive<u32> = 512..=516;
@@ -24,12 +28,28 @@ pub(crate) struct CallKey {
     pub(crate) number: i64,
 }
 
+impl CallKey {
+    /// A call of a slot.
+    pub(crate) fn of(slot: &wire::SlotKey, number: i64) -> Result<Self, WireError> {
+        Ok(Self {
+            container: slot.container,
+            program: slot.program,
+            origin: wire::origin(slot.origin)?,
+            phase: wire::phase(slot.phase)?,
+            abi: wire::abi(slot.abi, number)?,
+            number,
+        })
+    }
+}
+
 /// Counts of one call since the window began.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) succeeded: u64,
     pub(crate) interrupted: u64,
     pub(crate) unfinished: u64,
+    /// Among the others: a filter gave the answer.
+    pub(crate) refused: u64,
     pub(crate) errnos: BTreeMap<u32, u64>,
     pub(crate) times: Option<(i64, i64)>,
 }
@@ -43,6 +63,7 @@ impl Counts {
     pub(crate) fn add(&mut self, outcome: u32, count: u64) {
         match outcome {
             SUCCEEDED => self.succeeded += count,
+            REFUSED => self.refused += count,
             outcome if INTERRUPTED.contains(&outcome) => self.interrupted += count,
             outcome if outcome < FIRST_NO_ERRNO => *self.errnos.entry(outcome).or_default() += count,
             _ => self.unfinished += count,
@@ -57,6 +78,7 @@ pub(crate) struct Gathered {
     pub(crate) arguments: BTreeMap<(CallKey, u32, u64), u64>,
     pub(crate) starts: BTreeMap<(u32, u32, u32, Origin, Phase), u64>,
     pub(crate) losses: BTreeMap<(LossKind, Option<u32>, String), u64>,
+    checks: NewChecks,
 }
 
 impl Gathered {
@@ -66,30 +88,39 @@ impl Gathered {
         }
     }
 
-    /// The rows of the containers that are `kept`.
-    pub(crate) fn segment(&self, window: Window, kept: impl Fn(u32) -> bool) -> Segment {
+    /// Drops what belongs to a container that turned out not to be wanted.
+    pub(crate) fn drop_container(&mut self, container: u32) {
+        self.calls.retain(|key, _| key.container != container);
+        self.arguments.retain(|(key, ..), _| key.container != container);
+        self.starts.retain(|(owner, ..), _| *owner != container);
+        self.losses.retain(|(_, owner, _), _| *owner != Some(container));
+        self.checks.drop_container(container);
+    }
+
+    /// The rows of the containers that are `kept`. `exact`: answers of filters were counted.
+    pub(crate) fn segment(&self, window: Window, exact: bool, kept: impl Fn(u32) -> bool) -> Segment {
         let number = window.window;
         let calls = || self.calls.iter().filter(|(key, _)| kept(key.container));
         let arguments = self.arguments.iter().filter(|((key, ..), _)| kept(key.container));
         let starts = self.starts.iter().filter(|((container, ..), _)| kept(*container));
         let losses = self.losses.iter().filter(|((_, container, _), _)| container.is_none_or(&kept));
         Segment {
-            calls: calls().map(|(key, counts)| call_row(number, key, counts)).collect(),
+            calls: calls().map(|(key, counts)| call_row(number, exact, key, counts)).collect(),
             errnos: calls().flat_map(|(key, counts)| errno_rows(number, key, counts)).collect(),
             arguments: arguments
                 .map(|((key, index, value), count)| argument_row(number, key, (*index, *value), *count))
                 .collect(),
             starts: starts.map(|(key, count)| start_row(number, *key, *count)).collect(),
-            checks: Vec::new(),
-            askers: Vec::new(),
-            identities: Vec::new(),
+            checks: self.checks.checks(number, &kept),
+            askers: self.checks.askers(number, &kept),
+            identities: self.checks.identities(number, &kept),
             losses: losses.map(|(key, count)| loss_row(number, key, *count)).collect(),
             window,
         }
     }
 }
 
-fn call_row(window: u32, key: &CallKey, counts: &Counts) -> Call {
+fn call_row(window: u32, exact: bool, key: &CallKey, counts: &Counts) -> Call {
     let (first_ns, last_ns) = counts.times.unwrap_or_default();
     Call {
         window,
@@ -103,7 +134,7 @@ fn call_row(window: u32, key: &CallKey, counts: &Counts) -> Call {
         failed: counts.errnos.values().sum(),
         interrupted: counts.interrupted,
         unfinished: counts.unfinished,
-        refused: None,
+        refused: exact.then_some(counts.refused),
         first_ns,
         last_ns,
     }

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Capability checks. Counted exactly by kind, and by how the call ended that they were asked in: what was asked during
+ * a call waits in `pending`, and a thread with something there takes the slow path at its next sys_exit. Who asked is
+ * only sampled, for walking the stack costs several times all the rest.
+ *
+ * Three hooks, of which user space chooses one: fexit and kprobe with kretprobe see the options of the check, which say
+ * whether it is a probe; the tracepoint (Linux 6.14+) does not.
+ */
+#ifndef CTREC_CHECKS_BPF_H
+#define CTREC_CHECKS_BPF_H
+
+#define PF_EXITING 0x4
+#define PF_IO_WORKER 0x10
+#define CAP_OPT_NOAUDIT 0x2 /* Linux 5.1+ */
+#define SAMPLED_FIRST 16
+#define NO_CALL (-1)
+
+#define CAP_FSETID 4
+#define CAP_SETGID 6
+#define CAP_SETUID 7
+#define CAP_SETPCAP 8
+#define S_ISGID 02000
+
+#define CAPABILITY_VERSION_1 0x19980330 /* one word a set; later ones have two */
+
+static __always_inline __u64 mask_of(const kernel_cap_t *set)
+{
+	__u64 mask = 0;
+
+	bpf_probe_read_kernel(&mask, sizeof(mask), set);
+	return mask;
+}
+
+/* Whether what capset makes inheritable was inheritable or permitted before: only for more does it need SETPCAP. */
+static __always_inline bool adds_nothing_inheritable(const struct cred *cred, struct arguments *arguments)
+{
+	/* effective, permitted, inheritable; the upper halves follow */
+	__u32 version = 0, sets[6] = {};
+	__u64 inheritable;
+
+	if (bpf_probe_read_user(&version, sizeof(version), (void *)arguments->first))
+		return false;
+	if (bpf_probe_read_user(sets, version == CAPABILITY_VERSION_1 ? 12 : 24, (void *)arguments->second))
+		return false;
+	inheritable = (__u64)sets[5] << 32 | sets[2];
+	return !(inheritable & ~(mask_of(&cred->cap_inheritable) | mask_of(&cred->cap_permitted)));
+}
+
+/*
+ * Whether a call's arguments say that it would have done the same without the capability: the kernel asks for SETUID
+ * before it looks whether the id changes, for FSETID at every chmod of a file of another group, for SETPCAP at every
+ * capset.
+ */
+static __noinline int is_needless(__u64 cred_address, __s32 number, bool compat, int capability,
+				  struct arguments *arguments)
+{
+	const struct cred *cred = (void *)cred_address;
+	struct user_namespace *space;
+	__u32 id;
+
+	if (!arguments)
+		return 0;
+	if (capability == CAP_SETPCAP)
+		return sets_capabilities(compat, number) && adds_nothing_inheritable(cred, arguments);
+	if (capability == CAP_FSETID) {
+		int mode = mode_argument(compat, number);
+
+		return mode && !((mode == 2 ? arguments->second : arguments->third) & S_ISGID);
+	}
+	space = BPF_CORE_READ(cred, user_ns);
+	id = kernel_id(space, arguments->first);
+	if (capability == CAP_SETUID)
+		return sets_user(compat, number) && id == BPF_CORE_READ(cred, uid.val) &&
+		       id == BPF_CORE_READ(cred, suid.val);
+	return sets_group(compat, number) && id == BPF_CORE_READ(cred, gid.val) && id == BPF_CORE_READ(cred, sgid.val);
+}
+
+/* What was asked may be moot for these; the others are not looked at. */
+static __always_inline bool may_be_needless(int capability)
+{
+	return capability == CAP_FSETID || (__u32)(capability - CAP_SETGID) <= CAP_SETPCAP - CAP_SETGID;
+}
+
+static __noinline int sample_asker(void *ctx, __u32 check, __u32 container)
+{
+	struct ctrec_asker_key key = { .check = check };
+	__u64 zero = 0, *count;
+
+	if (bpf_get_stack(ctx, key.frames, sizeof(key.frames), 0) < 0)
+		return lose(CTREC_LOSS_READ_FAULT, container);
+	count = bpf_map_lookup_elem(&askers, &key);
+	if (!count) {
+		bpf_map_update_elem(&askers, &key, &zero, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&askers, &key);
+		if (!count)
+			return lose(CTREC_LOSS_ASKERS_FULL, container);
+	}
+	__sync_fetch_and_add(count, 1);
+	return 0;
+}
+
+static __noinline struct ctrec_check *new_check(struct ctrec_check_key *key)
+{
+	struct ctrec_check check = { .id = __sync_fetch_and_add(&next_check, 1) };
+
+	/* Two CPUs may meet here: the one that loses the race finds the other's entry. */
+	bpf_map_update_elem(&checks, key, &check, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&checks, key);
+}
+
+/*
+ * Whether to take the stack of the n-th check of a kind. Each one in a call that makes or executes a process: there,
+ * memory accounting probes for the capability that new namespaces need, and one must not drown in the other.
+ */
+static __always_inline bool is_sampled(__u64 n, bool compat, __s32 number)
+{
+	return n <= SAMPLED_FIRST || !(n & (n - 1)) || returns_in_child(compat, number) || is_exec(compat, number);
+}
+
+/* Leaves a check for the end of the call that the current thread is in. */
+static __always_inline void await_end(__u32 tid, __u32 stack, __u32 check, __u32 container)
+{
+	struct ctrec_pending *waiting = bpf_map_lookup_elem(&pending, &tid);
+
+	if (!waiting) {
+		struct ctrec_pending none = {};
+
+		bpf_map_update_elem(&pending, &tid, &none, BPF_NOEXIST);
+		waiting = bpf_map_lookup_elem(&pending, &tid);
+	}
+	for (int i = 0; waiting && i < CTREC_PENDING; i++) {
+		if (i >= waiting->used) {
+			waiting->checks[i].check = check;
+			waiting->checks[i].count = 1;
+			waiting->used = i + 1;
+			if (!i)
+				threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | SLOW;
+			return;
+		}
+		if (waiting->checks[i].check == check) {
+			waiting->checks[i].count++;
+			return;
+		}
+	}
+	count_end(check, container, CTREC_OUTCOME_UNKNOWN, 1);
+}
+
+/* What is permitted before a capset. */
+static __always_inline void keep_permitted(__u32 tid, const struct cred *cred)
+{
+	struct ctrec_pending *waiting = bpf_map_lookup_elem(&pending, &tid);
+
+	if (waiting)
+		waiting->permitted = mask_of(&cred->cap_permitted);
+}
+
+/* `typed`: the verifier knows the pointers' types, so that they can be read without a helper. */
+#define FIELD(typed, pointer, field) ((typed) ? (pointer)->field : BPF_CORE_READ(pointer, field))
+
+static __always_inline int note_check(void *ctx, const struct cred *cred, struct user_namespace *target, int capability,
+				      __u8 audit, int verdict, const bool typed)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 stack = stack_of(task), tid = task->pid;
+	__u64 entry = threads[stack & (CTREC_THREADS - 1)], asked;
+	struct ctrec_task *state, adopted;
+	struct ctrec_check_key key = {};
+	struct user_namespace *holder;
+	struct ctrec_check *check;
+	struct pt_regs *regs;
+	bool compat;
+
+	if (entry >> 32 == stack && !(__u32)entry)
+		return 0;
+	state = bpf_map_lookup_elem(&tasks, &tid);
+	if (!state) {
+		__builtin_memset(&adopted, 0, sizeof(adopted));
+		if (task->flags & PF_EXITING || !find_task(task, tid, &adopted))
+			return 0;
+		state = &adopted;
+	}
+	compat = is_compat(task);
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	key.number = task->flags & PF_IO_WORKER ? NO_CALL : (__s32)regs->orig_ax;
+	key.slot = slot_of(state, compat);
+	if (!key.slot)
+		return lose(CTREC_LOSS_SLOTS_FULL, state->container);
+	key.capability = capability;
+	key.audit = audit;
+	holder = FIELD(typed, cred, user_ns);
+	key.target = space_of((__u64)target, state->user_space);
+	key.holder = holder == target ? key.target : space_of((__u64)holder, state->user_space);
+	if (!verdict)
+		key.flags |= CTREC_CHECK_GRANTED;
+	if (cred != task->cred || cred != task->real_cred)
+		key.flags |= CTREC_CHECK_OVERRIDDEN;
+	if (mask_of(&cred->cap_bset) >> (capability & 63) & 1)
+		key.flags |= CTREC_CHECK_BOUNDED;
+	if (is_root(FIELD(typed, cred, euid.val), holder))
+		key.flags |= CTREC_CHECK_ROOT;
+	if (may_be_needless(capability)) {
+		struct arguments arguments = arguments_of(compat, regs);
+
+		if (is_needless((__u64)cred, key.number, compat, capability, &arguments))
+			key.flags |= CTREC_CHECK_NEEDLESS;
+	}
+	check = bpf_map_lookup_elem(&checks, &key);
+	if (!check)
+		check = new_check(&key);
+	if (!check)
+		return lose(CTREC_LOSS_CHECKS_FULL, state->container);
+	asked = __sync_fetch_and_add(&check->asked, 1) + 1;
+	if (is_sampled(asked, compat, key.number))
+		sample_asker(ctx, check->id, state->container);
+	if (key.number < 0)
+		return count_end(check->id, state->container, CTREC_OUTCOME_NO_CALL, 1);
+	await_end(tid, stack, check->id, state->container);
+	if (sets_capabilities(compat, key.number))
+		keep_permitted(tid, cred);
+	return 0;
+}
+
+static __always_inline __u8 audit_of(__u32 options)
+{
+	return options & CAP_OPT_NOAUDIT ? CTREC_AUDIT_PROBE : CTREC_AUDIT_AUDITED;
+}
+
+SEC("tp_btf/cap_capable")
+int BPF_PROG(on_check_tracepoint, const struct cred *cred, struct user_namespace *target,
+	     const struct user_namespace *capable, int capability, int verdict)
+{
+	return note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true);
+}
+
+SEC("fexit/cap_capable")
+int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *target, int capability,
+	     unsigned int options, int verdict)
+{
+	return note_check(ctx, cred, target, capability, audit_of(options), verdict, true);
+}
+
+/* A kretprobe does not see the arguments, so the kprobe leaves them here, by thread. */
+struct question {
+	const struct cred *cred;
+	struct user_namespace *target;
+	int capability;
+	__u32 options;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct question);
+} questions SEC(".maps");
+
+SEC("kprobe/cap_capable")
+int BPF_KPROBE(on_check_kprobe, const struct cred *cred, struct user_namespace *target, int capability,
+	       unsigned int options)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct question question = { cred, target, capability, options };
+
+	if (bpf_map_update_elem(&questions, &thread, &question, BPF_ANY))
+		lose(CTREC_LOSS_CHECKS_FULL, 0);
+	return 0;
+}
+
+SEC("kretprobe/cap_capable")
+int BPF_KRETPROBE(on_check_kretprobe, int verdict)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct question *question = bpf_map_lookup_elem(&questions, &thread);
+	struct question asked;
+
+	if (!question)
+		return 0;
+	asked = *question;
+	bpf_map_delete_elem(&questions, &thread);
+	return note_check(ctx, asked.cred, asked.target, asked.capability, audit_of(asked.options), verdict, false);
+}
+
+#endif

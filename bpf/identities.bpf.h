@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * As whom programs run: what an execve or a capset leaves them. File capabilities, set-user-id and ambient sets give
+ * capabilities without any check; a capset to an explicit list fails without any check where one is missing.
+ */
+#ifndef CTREC_IDENTITIES_BPF_H
+#define CTREC_IDENTITIES_BPF_H
+
+#define S_ISUID 04000
+
+static __noinline int count_identity(struct ctrec_identity_key *key, __u32 container)
+{
+	__u64 zero = 0, *count;
+
+	if (!key)
+		return 0;
+	count = bpf_map_lookup_elem(&identities, key);
+	if (!count) {
+		bpf_map_update_elem(&identities, key, &zero, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&identities, key);
+		if (!count)
+			return lose(CTREC_LOSS_IDENTITIES_FULL, container);
+	}
+	__sync_fetch_and_add(count, 1);
+	return 0;
+}
+
+static __always_inline void read_identity(struct ctrec_identity_key *key, const struct cred *cred,
+					  struct ctrec_task *state)
+{
+	struct user_namespace *space = BPF_CORE_READ(cred, user_ns);
+
+	key->slot = state->slot;
+	key->user = BPF_CORE_READ(cred, euid.val);
+	key->root = is_root(key->user, space);
+	key->holder = space_of((__u64)space, state->user_space);
+	key->permitted = mask_of(&cred->cap_permitted);
+	key->ambient = mask_of(&cred->cap_ambient);
+	key->bounding = mask_of(&cred->cap_bset);
+}
+
+static __always_inline void note_executed(struct task_struct *task, struct ctrec_task *state, struct linux_binprm *bprm)
+{
+	struct ctrec_identity_key key = { .cause = CTREC_CAUSE_EXECVE };
+	const struct cred *cred = task->cred;
+
+	if (!state->slot)
+		return;
+	read_identity(&key, cred, state);
+	key.set_user_id = key.user != BPF_CORE_READ(cred, uid.val) &&
+			  BPF_CORE_READ(bprm, file, f_inode, i_mode) & S_ISUID;
+	count_identity(&key, state->container);
+}
+
+/* After a capset that succeeded. Every capset asks for SETPCAP, and what was permitted then is kept with that. */
+static __noinline int note_capset(struct task_struct *task, __u32 tid, struct ctrec_task *state)
+{
+	struct ctrec_pending *waiting = bpf_map_lookup_elem(&pending, &tid);
+	struct ctrec_identity_key key = { .cause = CTREC_CAUSE_CAPSET };
+
+	if (!task || !state || !waiting || !state->slot)
+		return 0;
+	key.before = waiting->permitted;
+	read_identity(&key, task->cred, state);
+	return count_identity(&key, state->container);
+}
+
+#endif

@@ -1,0 +1,97 @@
+//! The hook that sees capability checks: which of three this kernel has, and what it cannot see.
+
+use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::types::{Func, FuncProto, Ptr, Typedef};
+use libbpf_rs::{Link, OpenProgramMut, ProgramMut};
+
+use ctrec_recording::Hook;
+
+use crate::requirements;
+use crate::skel::{CtrecProgs, OpenCtrecProgs};
+use crate::symbols;
+
+/// One of the three, in the order in which they are tried: the first two see the options of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckHook {
+    /// `fexit/cap_capable`: wants a kernel that may be patched at run time.
+    Fexit,
+    /// `kprobe/cap_capable` with its kretprobe.
+    Kprobe,
+    /// `tp_btf/cap_capable`, Linux 6.14+ (commit d48da4d5ed7b).
+    Tracepoint,
+}
+
+/// Name of the function and the tracepoint.
+const NAME: &str = "cap_capable";
+/// Arguments of the tracepoint: its own data, credentials, two user namespaces, capability, verdict. A draft that was
+/// never released had one more, in their midst.
+const TRACEPOINT_ARGUMENTS: usize = 6;
+
+impl CheckHook {
+    /// Those that this kernel may have; whether it has one shows when it is attached.
+    pub(crate) fn candidates(btf: &Btf<'_>) -> Vec<Self> {
+        let mut candidates = Vec::new();
+        if has_options(btf) {
+            candidates.extend([Self::Fexit, Self::Kprobe]);
+        }
+        if has_tracepoint(btf) {
+            candidates.push(Self::Tracepoint);
+        }
+        candidates
+    }
+
+    /// As the header names it.
+    pub(crate) fn describe(self) -> Hook {
+        let (name, blind_to) = match self {
+            Self::Fexit => ("fexit/cap_capable", vec![]),
+            Self::Kprobe => {
+                ("kprobe/cap_capable", vec!["checks beyond those that the kernel's return probes follow at once"])
+            }
+            Self::Tracepoint => (
+                "tp_btf/cap_capable",
+                vec!["whether a check is audited or a probe (told by the kernel functions that asked)"],
+            ),
+        };
+        let hidden = (!symbols::are_shown()).then_some("which kernel function asked (kernel.kptr_restrict hides them)");
+        Hook { name: name.to_owned(), blind_to: blind_to.into_iter().chain(hidden).map(str::to_owned).collect() }
+    }
+
+    /// Chooses which programs are loaded.
+    pub(crate) fn choose(chosen: Option<Self>, progs: &mut OpenCtrecProgs<'_>) {
+        let load = |program: &mut OpenProgramMut<'_>, hook| program.set_autoload(chosen == Some(hook));
+        load(&mut progs.on_check_fexit, Self::Fexit);
+        load(&mut progs.on_check_kprobe, Self::Kprobe);
+        load(&mut progs.on_check_kretprobe, Self::Kprobe);
+        load(&mut progs.on_check_tracepoint, Self::Tracepoint);
+    }
+
+    /// Attaches it. The verdict before the question: a return that nobody asked for is passed over.
+    pub(crate) fn attach(self, progs: &CtrecProgs<'_>) -> libbpf_rs::Result<Vec<Link>> {
+        let attach = |program: &ProgramMut<'_>| program.attach();
+        match self {
+            Self::Fexit => Ok(vec![attach(&progs.on_check_fexit)?]),
+            Self::Kprobe => Ok(vec![attach(&progs.on_check_kretprobe)?, attach(&progs.on_check_kprobe)?]),
+            Self::Tracepoint => Ok(vec![attach(&progs.on_check_tracepoint)?]),
+        }
+    }
+}
+
+/// Whether the function is there and its fourth argument is options. Before Linux 5.1 it was `audit`, which means the
+/// opposite; a version number does not tell, since distributions take over later code.
+fn has_options(btf: &Btf<'_>) -> bool {
+    let function = btf.type_by_name::<Func<'_>>(NAME);
+    let prototype = function.and_then(|function| FuncProto::try_from(function.next_type()?).ok());
+    let is_options = |prototype: FuncProto<'_>| {
+        let fourth = prototype.iter().nth(3).and_then(|argument| argument.name);
+        fourth.is_some_and(|name| name.to_string_lossy() == "opts")
+    };
+    prototype.is_some_and(is_options)
+}
+
+fn has_tracepoint(btf: &Btf<'_>) -> bool {
+    let name = format!("{}{NAME}", requirements::TRACEPOINT);
+    let pointer =
+        btf.type_by_name::<Typedef<'_>>(name.as_str()).and_then(|typedef| Ptr::try_from(typedef.next_type()?).ok());
+    let prototype = pointer.and_then(|pointer| FuncProto::try_from(pointer.next_type()?).ok());
+    prototype.is_some_and(|prototype| prototype.iter().count() == TRACEPOINT_ARGUMENTS)
+}
