@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Record(Record),
     /// Print the least seccomp profile for a container
     Recommend(Recommend),
+    /// Print the least capabilities for a container, as options of docker run
+    Caps(Caps),
     /// Show what was recorded, with the evidence of every rule
     Report(Report),
     /// Say what a profile would refuse of what was recorded; exit code 1 if anything
@@ -57,7 +59,7 @@ impl Command {
         match self {
             Self::Record(record) => !record.command.is_empty(),
             Self::Run(_) => true,
-            Self::Recommend(_) | Self::Report(_) | Self::Verify(_) | Self::Inspect(_) => false,
+            Self::Recommend(_) | Self::Caps(_) | Self::Report(_) | Self::Verify(_) | Self::Inspect(_) => false,
         }
     }
 }
@@ -165,6 +167,29 @@ pub(crate) enum DialectName {
     Docker,
     /// linux.seccomp of an OCI bundle
     Oci,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Caps {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    /// Leave out what only docker exec and health checks need
+    #[arg(long)]
+    pub(crate) without_exec: bool,
+    /// Form of the list
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: CapsFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum CapsFormat {
+    /// Options on one line: docker run $(ctrec caps --container web) IMAGE
+    #[default]
+    Flags,
+    /// For a program, with every reason
+    Json,
+    /// For a terminal, with every reason
+    Text,
 }
 
 #[derive(Debug, Args)]

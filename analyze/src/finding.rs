@@ -34,6 +34,24 @@ pub enum Kind {
     Refused,
     /// A filter in force may have refused a call: its arguments decide.
     RefusedOrFailed,
+    /// A capability was denied, and the call failed.
+    CapabilityRefused,
+    /// A capability was denied where the call's outcome tells nothing.
+    CapabilityElsewhere,
+    /// `execve` failed as it does for a file with capabilities that the container has not.
+    ExecveRefused,
+    /// A run did not count capability checks.
+    NoCapabilities,
+    /// A capability without a name.
+    UnknownCapability,
+    /// File capabilities were not read.
+    FilesUnread,
+    /// No added capability reaches the container's user.
+    NotRoot,
+    /// Set-user-id programs ran.
+    SetUserId,
+    /// Settings of the network decide whether a capability is asked for.
+    NetworkSettings,
     /// The filter in force is not known, so neither is what it refused.
     FilterUnknown,
     /// A call number without a name.

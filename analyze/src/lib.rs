@@ -7,6 +7,7 @@
 //! - **behaviour**: what was seen of one container identity, folded over runs and windows.
 //! - **policy**: the user's choices.
 //! - **profile**: the recommendation itself, free of any dialect: rules with their evidence.
+//! - **check**: a question of the kernel for a capability; its **class** says whether it makes a **need**.
 //! - **dialect**: a text form of a profile.
 //! - **finding**: something the user must know.
 //! - **instance**: one container of one run; several instances make one behaviour.
@@ -15,6 +16,7 @@
 
 pub mod abi;
 pub mod behaviour;
+pub mod capabilities;
 pub mod compare;
 pub mod dialect;
 pub mod finding;

@@ -1,12 +1,16 @@
 //! Recordings for tests: by hand, call by call, and at random.
 
+mod checks;
+
 use std::collections::BTreeMap;
 
 use ctrec_recording::{
-    Abi, Argument, Call, CgroupLayout, Container, End, Errno, Header, Loss, LossKind, Origin, Phase, Program,
+    Abi, Argument, Call, Cause, CgroupLayout, Container, End, Errno, Header, Loss, LossKind, Origin, Phase, Program,
     Recording, SchemaVersion, Settings, Start, Window,
 };
 use proptest::prelude::*;
+
+pub(crate) use checks::{Question, denied, granted, mask};
 
 use crate::names;
 
@@ -324,5 +328,21 @@ fn add(run: Run, call: &AnyCall) -> Run {
             count: failed,
         });
     }
+    run = add_check(run, call);
     if call.flags == 0 || call.abi == Abi::X32 { run } else { run.clone_flags(call.flags) }
+}
+
+/// Something that was asked in the call, and as whom the program ran: whatever, but always the same for a call.
+fn add_check(run: Run, call: &AnyCall) -> Run {
+    let [granted, failed, other] = call.outcome;
+    let capability = u32::try_from(call.number.rem_euclid(45)).unwrap();
+    let abi = run.abi;
+    let question =
+        Question { capability, granted: granted > 0, count: u64::from(other), ..checks::granted("CHOWN", "read") };
+    let question = if failed > 0 { question.failed(call.errno) } else { question };
+    let mut run = run.abi(Abi::X86_64).asked(question.by(&["generic_permission", "new_function\u{1b}[0m"])).abi(abi);
+    let check = run.recording.checks.last_mut().unwrap();
+    (check.abi, check.number) = (call.abi, call.number);
+    let cause = if other > 0 { Cause::Execve } else { Cause::Capset };
+    run.ran(cause, |identity| (identity.before, identity.permitted) = (0xff, call.flags >> 28))
 }

@@ -1,5 +1,6 @@
 //! One file a command, and what several of them share.
 
+mod caps;
 mod inspect;
 mod profile_file;
 mod recommend;
@@ -21,6 +22,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Record(options) => record::run(&options, quiet, verbose),
         Command::Recommend(options) => recommend::run(&options, quiet, verbose),
+        Command::Caps(options) => caps::run(&options, quiet),
         Command::Report(options) => report::run(&options, quiet),
         Command::Verify(options) => verify::run(&options, quiet),
         Command::Run(options) => run::run(&options, quiet),

@@ -25,6 +25,7 @@ fn data_that_cannot_be_written_is_a_failure_of_the_machine() {
     let own = std::process::id().to_string();
     for words in [
         &["recommend", "--container", "web", text(store.path())][..],
+        &["caps", "--container", "web", text(store.path())],
         &["report", text(store.path())],
         &["report", "--format", "json", text(store.path())],
         &["verify", "--profile", text(&profile), "--container", "web", text(store.path())],

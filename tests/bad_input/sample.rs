@@ -4,16 +4,24 @@ use std::fs;
 use std::path::Path;
 
 use ctrec_recording::{
-    Abi, Call, CgroupLayout, Container, End, Format, Header, Origin, Phase, Program, RunWriter, SchemaVersion, Segment,
-    Settings, Window,
+    Abi, Audit, Call, CgroupLayout, Check, Container, End, Ended, Format, Header, Hook, Namespace, Origin, Phase,
+    Program, RunWriter, SchemaVersion, Segment, Settings, Whose, Window,
 };
 use tempfile::TempDir;
 
 /// A store with one run of one container, `web`.
 pub(crate) fn store() -> TempDir {
+    recorded(&header())
+}
+
+/// The same, recorded by a ctrec that did not count capability checks.
+pub(crate) fn without_checks() -> TempDir {
+    recorded(&Header { hooks: Vec::new(), ..header() })
+}
+
+fn recorded(header: &Header) -> TempDir {
     let folder = TempDir::new().unwrap();
-    let header = header();
-    let mut writer = RunWriter::create(folder.path(), &header, Format::Parquet).unwrap();
+    let mut writer = RunWriter::create(folder.path(), header, Format::Parquet).unwrap();
     let program = Program {
         container: 1,
         program: 1,
@@ -21,11 +29,11 @@ pub(crate) fn store() -> TempDir {
         path_truncated: false,
         device: 1,
         inode: 2,
-        file_capabilities_json: None,
+        file_capabilities_json: Some("[]".to_owned()),
     };
     writer.write_snapshot(&[container()], &[program]).unwrap();
     writer.seal(&segment()).unwrap();
-    writer.finish(&header).unwrap();
+    writer.finish(header).unwrap();
     folder
 }
 
@@ -51,7 +59,7 @@ fn header() -> Header {
         kernel: "6.1.0".to_owned(),
         arch: "x86_64".to_owned(),
         cgroups: CgroupLayout::V2,
-        hooks: Vec::new(),
+        hooks: vec![Hook { name: "fexit/cap_capable".to_owned(), blind_to: Vec::new() }],
         sysctls: [].into(),
         settings: Settings { window_ns: 10_000_000_000, containers: Vec::new(), command: None },
         started_ns: 1_000,
@@ -108,10 +116,38 @@ fn segment() -> Segment {
         errnos: Vec::new(),
         arguments: Vec::new(),
         starts: Vec::new(),
-        checks: Vec::new(),
+        checks: vec![bound()],
         askers: Vec::new(),
         identities: Vec::new(),
         losses: Vec::new(),
+    }
+}
+
+/// A port below 1024 was bound, for which the kernel asked.
+fn bound() -> Check {
+    Check {
+        window: 1,
+        container: 1,
+        program: 1,
+        origin: Origin::Init,
+        phase: Phase::Workload,
+        abi: Abi::X86_64,
+        number: 49,
+        check: 1,
+        capability: 10,
+        granted: true,
+        audit: Audit::Audited,
+        credentials: Whose::Own,
+        target: Namespace::Container,
+        holder: Namespace::Container,
+        bounded: true,
+        root: true,
+        needless: false,
+        ended: Ended::Succeeded,
+        errno: 0,
+        count: 2,
+        first_ns: 1_000,
+        last_ns: 2_000,
     }
 }
 

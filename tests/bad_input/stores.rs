@@ -29,7 +29,7 @@ fn parquet_file(folder: &Path, word: &str) -> PathBuf {
 #[test]
 fn an_unknown_container_is_answered_with_those_there_are() {
     let store = store();
-    for command in ["recommend", "report"] {
+    for command in ["recommend", "caps", "report"] {
         assert_refused(&[command, "--container", "wbe", text(store.path())], BAD_INPUT, &["wbe", "web"]);
     }
 }
@@ -44,7 +44,7 @@ fn a_store_that_is_not_there_is_named() {
 #[test]
 fn an_empty_store_says_how_to_fill_it() {
     let store = TempDir::new().unwrap();
-    for command in ["recommend", "report"] {
+    for command in ["recommend", "caps", "report"] {
         assert_refused(&[command, "--container", "web", text(store.path())], BAD_INPUT, &["ctrec record"]);
     }
 }
@@ -82,7 +82,7 @@ fn a_table_file_that_somebody_deleted_is_missed() {
     let store = store();
     fs::remove_file(parquet_file(store.path(), "calls")).unwrap();
     let needles = ["run=20260101T000000Z-1", "window 1 of table calls", "restore its files"];
-    for command in ["recommend", "report"] {
+    for command in ["recommend", "caps", "report"] {
         assert_refused(&[command, "--container", "web", text(store.path())], BAD_INPUT, &needles);
     }
 }
@@ -91,7 +91,7 @@ fn a_table_file_that_somebody_deleted_is_missed() {
 fn a_run_that_holds_nothing_is_left_out_with_a_warning() {
     let store = store();
     fs::create_dir(store.path().join("run=killed\u{1b}[2J")).unwrap();
-    for command in ["recommend", "report"] {
+    for command in ["recommend", "caps", "report"] {
         let words = [command, "--container", "web", text(store.path())];
         let output = ctrec(&words);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -108,7 +108,7 @@ fn a_run_that_was_killed_before_its_first_window_is_named() {
     add_lost_run(store.path());
     let profile = write(&store, "profile.json", r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#);
     let web = ["--container", "web"];
-    for command in [&["recommend"][..], &["report"], &["verify", "--profile", &profile]] {
+    for command in [&["recommend"][..], &["caps"], &["report"], &["verify", "--profile", &profile]] {
         let needles = ["run \"killed\" was cut off before the first window", "record again"];
         assert_refused(&[command, &web, &[text(lost.path())]].concat(), BAD_INPUT, &needles);
         let output = ctrec(&[command, &web, &[text(store.path())]].concat());

@@ -45,6 +45,8 @@ pub struct ContainerFacts {
     pub capabilities: Option<BTreeSet<String>>,
     /// The filter in force.
     pub filter: Filter,
+    /// The sysctls of its network namespace that decide whether a capability is asked for; `None`: not read.
+    pub network: Option<BTreeMap<String, String>>,
     /// It ran before recording began.
     pub already_running: bool,
     /// Whether an engine's record or OCI bundle was found for it.
@@ -74,6 +76,7 @@ impl ContainerFacts {
             no_new_privs: row.no_new_privs,
             capabilities: row.capabilities_json.as_deref().map(|json| parse("capabilities_json", json)).transpose()?,
             filter: filter(row.seccomp_json.as_deref()),
+            network: row.network_json.as_deref().map(network).transpose()?,
             already_running: row.already_running,
             resolved: row.resolved,
         })
@@ -82,6 +85,13 @@ impl ContainerFacts {
 
 fn parse<T: DeserializeOwned>(column: &'static str, json: &str) -> Result<T, BadColumn> {
     serde_json::from_str(json).map_err(|source| BadColumn { column, source })
+}
+
+/// Sysctls as text, however their values are written.
+fn network(json: &str) -> Result<BTreeMap<String, String>, BadColumn> {
+    let values: BTreeMap<String, serde_json::Value> = parse("network_json", json)?;
+    let text = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Ok(values.into_iter().map(|(name, value)| (name, text(value))).collect())
 }
 
 fn filter(json: Option<&str>) -> Filter {

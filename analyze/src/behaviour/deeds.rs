@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ctrec_recording::LossKind;
 
+use super::checks::{CheckFacts, CheckKind, FileCapabilities, IdentityKey};
 use super::{CallId, Outcome, Source, StartKey};
 
 /// What was missed: how often, by kind and place.
@@ -38,6 +39,10 @@ pub(super) struct Deeds {
     pub(super) calls: BTreeMap<CallId, CallDeeds>,
     pub(super) arguments: BTreeMap<ArgumentKey, u64>,
     pub(super) starts: BTreeMap<StartKey, u64>,
+    pub(super) checks: BTreeMap<CheckKind, CheckFacts>,
+    pub(super) identities: BTreeMap<IdentityKey, u64>,
+    /// File capabilities of its programs, by path.
+    pub(super) files: BTreeMap<Arc<str>, FileCapabilities>,
     pub(super) losses: Losses,
 }
 

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use ctrec_recording::{Abi, Loss, LossKind, Origin, Phase, Recording};
 
+use super::checks::{self, FileCapabilities, IdentityKey};
 use super::container::{BadColumn, ContainerFacts};
 use super::deeds::{ArgumentKey, Deeds, Losses, Summed, add};
 use super::{Behaviour, CallId, Instance, Outcome, RunFacts, Seen, Source, Span, StartKey, UNKNOWN_PROGRAM};
+
+/// The kernel function that answers capability checks, and ends the name of each hook on it.
+const CAPABILITY_HOOK: &str = "cap_capable";
 
 /// Why a recording gives no behaviour.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +62,7 @@ impl Behaviour {
         let facts = containers.iter().map(|number| tables.container(*number)).collect::<Result<_, _>>()?;
         let spans = tables.spans();
         let windows: Arc<[u32]> = spans.keys().copied().collect();
-        let deeds = tables.deeds(&spans).into_iter();
+        let deeds = tables.deeds(&spans)?.into_iter();
         Ok(Self {
             runs: BTreeMap::from([(tables.run.clone(), tables.run_facts())]),
             containers: facts,
@@ -142,21 +146,19 @@ impl<'a> Tables<'a> {
     }
 
     fn container(&self, number: u32) -> Result<(Instance, ContainerFacts), BehaviourError> {
-        let run = || self.run.to_string();
         let row = self.recording.containers.iter().find(|row| row.container == number);
-        let row = row.ok_or_else(|| BehaviourError::NoContainer { run: run(), container: number })?;
-        let facts = ContainerFacts::of(row).map_err(|BadColumn { column, source }| BehaviourError::Json {
-            run: run(),
-            container: number,
-            column,
-            source,
-        })?;
+        let row = row.ok_or_else(|| BehaviourError::NoContainer { run: self.run.to_string(), container: number })?;
+        let broken = |BadColumn { column, source }| self.broken(number, column, source);
+        let facts = ContainerFacts::of(row).map_err(broken)?;
         Ok((self.instance(number), facts))
     }
 
     fn run_facts(&self) -> RunFacts {
         let header = &self.recording.header;
-        let blind = header.hooks.iter().filter(|hook| !hook.blind_to.is_empty());
+        let (of_capabilities, of_calls): (Vec<_>, Vec<_>) =
+            header.hooks.iter().partition(|hook| hook.name.ends_with(CAPABILITY_HOOK));
+        let blind = of_calls.into_iter().filter(|hook| !hook.blind_to.is_empty());
+        let of_capabilities = of_capabilities.into_iter();
         RunFacts {
             last_window: self.recording.windows.iter().map(|window| window.window).max().unwrap_or(0),
             ended_ns: header.ended_ns,
@@ -166,6 +168,8 @@ impl<'a> Tables<'a> {
             kernel: header.kernel.clone(),
             machine: header.arch.clone(),
             blind_to: blind.map(|hook| (hook.name.clone(), hook.blind_to.clone())).collect(),
+            capability_hooks: of_capabilities.map(|hook| (hook.name.clone(), hook.blind_to.clone())).collect(),
+            sysctls: header.sysctls.clone(),
         }
     }
 
@@ -175,18 +179,21 @@ impl<'a> Tables<'a> {
     }
 
     /// Rows of one file executed under two inodes fall together here: they are summed.
-    fn deeds(&self, spans: &BTreeMap<u32, Span>) -> BTreeMap<u32, Deeds> {
+    fn deeds(&self, spans: &BTreeMap<u32, Span>) -> Result<BTreeMap<u32, Deeds>, BehaviourError> {
         let mut all = self.chosen.iter().map(|container| (*container, Deeds::default())).collect();
         self.add_calls(&mut all);
         self.add_windows(&mut all, spans);
         self.add_arguments(&mut all);
         self.add_starts(&mut all);
+        self.add_checks(&mut all)?;
+        self.add_identities(&mut all);
+        self.add_files(&mut all)?;
         for row in self.losses() {
             if let Some(deeds) = row.container.and_then(|container| all.get_mut(&container)) {
                 add(deeds.losses.entry((row.kind, row.detail.clone())).or_default(), row.count);
             }
         }
-        all
+        Ok(all)
     }
 
     fn add_calls(&self, all: &mut BTreeMap<u32, Deeds>) {
@@ -247,6 +254,58 @@ impl<'a> Tables<'a> {
                 add(deeds.starts.entry(key).or_default(), row.count);
             }
         }
+    }
+
+    /// A sample whose kind of check has no row yet (its call had not ended when the recording was cut off) says nothing.
+    fn add_checks(&self, all: &mut BTreeMap<u32, Deeds>) -> Result<(), BehaviourError> {
+        let broken = |(container, source)| self.broken(container, "stack_json", source);
+        let mut samples = checks::samples(self.recording).map_err(broken)?;
+        for row in &self.recording.checks {
+            if let Some(deeds) = all.get_mut(&row.container) {
+                let (kind, mut facts) = checks::of_row(row, self.source(&place!(row)));
+                // Several rows have one number, by how their calls ended: the samples are taken once.
+                facts.askers = samples.remove(&(row.container, row.check)).unwrap_or_default();
+                deeds.checks.entry(kind).or_default().add(&facts);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_identities(&self, all: &mut BTreeMap<u32, Deeds>) {
+        for row in &self.recording.identities {
+            if let Some(deeds) = all.get_mut(&row.container) {
+                let key = IdentityKey {
+                    source: self.source(&place!(row)),
+                    cause: row.cause,
+                    holder: row.holder,
+                    user: row.user,
+                    root: row.root,
+                    set_user_id: row.set_user_id,
+                    before: row.before,
+                    permitted: row.permitted,
+                    ambient: row.ambient,
+                    bounding: row.bounding,
+                };
+                add(deeds.identities.entry(key).or_default(), row.count);
+            }
+        }
+    }
+
+    fn add_files(&self, all: &mut BTreeMap<u32, Deeds>) -> Result<(), BehaviourError> {
+        for row in &self.recording.programs {
+            if let Some(deeds) = all.get_mut(&row.container) {
+                let broken = |source| self.broken(row.container, "file_capabilities_json", source);
+                let names = row.file_capabilities_json.as_deref().map(serde_json::from_str).transpose();
+                let names: Option<BTreeSet<String>> = names.map_err(broken)?;
+                let file = FileCapabilities { unread: names.is_none(), names: names.unwrap_or_default() };
+                deeds.files.entry(self.path(row.program)).or_default().add(&file);
+            }
+        }
+        Ok(())
+    }
+
+    fn broken(&self, container: u32, column: &'static str, source: serde_json::Error) -> BehaviourError {
+        BehaviourError::Json { run: self.run.to_string(), container, column, source }
     }
 
     /// [`LossKind::CutOff`] is a fact of the run: a later copy of it may have the window that this one lacks.

@@ -7,6 +7,7 @@
 //!
 //! Lives here: facts and their folding. Does not: which container is meant (see `select`), or what to make of it.
 
+mod checks;
 mod container;
 mod deeds;
 mod fold;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use ctrec_recording::{Abi, Origin, Phase};
 
+pub use checks::{CheckCount, CheckEnd, CheckFacts, CheckKind, FileCapabilities, IdentityKey, Stack};
 pub use container::{ContainerFacts, Filter};
 use deeds::{Deeds, Losses, Summed};
 pub use fold::BehaviourError;
@@ -78,6 +80,10 @@ pub struct RunFacts {
     pub machine: String,
     /// What its kernel hooks could not see: hook and what it is blind to.
     pub blind_to: Vec<(String, Vec<String>)>,
+    /// The hooks that counted capability checks, with what they could not see; none before format 1.2.
+    pub capability_hooks: Vec<(String, Vec<String>)>,
+    /// Host sysctls that decide whether a capability is asked for.
+    pub sysctls: BTreeMap<String, String>,
 }
 
 /// A call: a number of an ABI.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use ctrec_recording::{LossKind, Origin, Phase};
 
 use super::deeds::{Deeds, add};
-use super::{Behaviour, CallId, ContainerFacts, Instance, Outcome, RunFacts, Source, Span, StartKey};
+use super::{
+    Behaviour, CallId, CheckFacts, CheckKind, ContainerFacts, FileCapabilities, IdentityKey, Instance, Outcome,
+    RunFacts, Source, Span, StartKey,
+};
 
 /// Everything seen of one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +85,33 @@ impl Behaviour {
             add(starts.entry(key).or_default(), *count);
         }
         starts
+    }
+
+    /// Capability checks, by what they are.
+    pub fn checks(&self) -> BTreeMap<&CheckKind, CheckFacts> {
+        let mut checks: BTreeMap<&CheckKind, CheckFacts> = BTreeMap::new();
+        for (kind, facts) in self.deeds().flat_map(|(_, deeds)| &deeds.checks) {
+            checks.entry(kind).or_default().add(facts);
+        }
+        checks
+    }
+
+    /// As whom programs ran, and how often.
+    pub fn identities(&self) -> BTreeMap<&IdentityKey, u64> {
+        let mut identities: BTreeMap<&IdentityKey, u64> = BTreeMap::new();
+        for (key, count) in self.deeds().flat_map(|(_, deeds)| &deeds.identities) {
+            add(identities.entry(key).or_default(), *count);
+        }
+        identities
+    }
+
+    /// File capabilities of programs, by path.
+    pub fn files(&self) -> BTreeMap<&str, FileCapabilities> {
+        let mut files: BTreeMap<&str, FileCapabilities> = BTreeMap::new();
+        for (path, file) in self.deeds().flat_map(|(_, deeds)| &deeds.files) {
+            files.entry(path).or_default().add(file);
+        }
+        files
     }
 
     /// What is known to be missing, by kind and place.

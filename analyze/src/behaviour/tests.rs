@@ -19,6 +19,9 @@ fn until(recording: &Recording, last: u32) -> Recording {
     early.errnos.retain(|row| row.window <= last);
     early.arguments.retain(|row| row.window <= last);
     early.starts.retain(|row| row.window <= last);
+    early.checks.retain(|row| row.window <= last);
+    early.askers.retain(|row| row.window <= last);
+    early.identities.retain(|row| row.window <= last);
     early.losses.retain(|row| row.window <= last);
     early.header.ended_ns = None;
     early

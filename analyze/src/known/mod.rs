@@ -2,10 +2,12 @@
 //!
 //! Lives here: engines' default profiles ([`engine_default`]), what container runtimes call with the filter in force
 //! ([`runtime_baseline`]), what any program may call at any time ([`always`]), what no filter sees ([`is_unfiltered`]),
-//! and what the errno rule needs ([`dangerous`], [`enosys_floor`]). The facts are data: `profiles/*.json`, each file with its source, compiled in.
+//! what the errno rule needs ([`dangerous`], [`enosys_floor`]),
+//! and which kernel functions ask for capabilities ([`asking`], [`pairs`]). The facts are data: `profiles/*.json`, each file with its source, compiled in.
 //! Does not: what a recording showed, and any decision what to recommend.
 
 mod calls;
+mod capabilities;
 mod engine;
 mod gate;
 mod runtime;
@@ -13,6 +15,10 @@ mod runtime;
 mod tests;
 
 pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor, is_unfiltered};
+pub use capabilities::{
+    Asking, CapabilityCalls, Meaning, Pair, asking, asks_for_both_dac, capability_calls, capability_label,
+    capability_name, capability_number, dac_override, function_name, needs_read_search, pairs, read_search,
+};
 pub use engine::{EngineDefault, Verdict, default_capabilities, engine_default};
 pub(crate) use gate::{Gate, Host};
 pub use runtime::{BaselineCall, CRUN, Need, RUNC, runtime_baseline};

@@ -44,7 +44,8 @@ fn finding(severity: Severity, kind: Kind, text: impl Into<String>, advice: &str
     Finding { severity, kind, text: text.into(), advice: advice.to_owned(), evidence }
 }
 
-fn losses(behaviour: &Behaviour) -> Vec<Finding> {
+/// What is known to be missing.
+pub(crate) fn losses(behaviour: &Behaviour) -> Vec<Finding> {
     let mut kinds: BTreeMap<LossKind, (u64, Vec<String>)> = BTreeMap::new();
     for ((kind, detail), count) in behaviour.losses() {
         let (sum, details) = kinds.entry(kind).or_default();

@@ -26,6 +26,7 @@ use crate::{abi, names};
 pub use baseline::needed_to_start;
 pub use fate::Fate;
 use fate::Filters;
+pub(crate) use findings::losses;
 pub use start::Start;
 
 /// Calls of set-up: a runtime makes them before its filter, and what makes them by mistake makes an escape easy. No

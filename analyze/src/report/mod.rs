@@ -3,12 +3,14 @@
 //! Lives here: the contents of a report, and its forms. The layouts are `templates/*.tera`; JSON is the contents as
 //! they are, never a template. Does not: judgement (see `recommend`).
 
+mod capabilities;
 mod contents;
 mod render;
 mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use capabilities::{CapabilityReport, ClassReport, capabilities_json, capabilities_summary, capabilities_text};
 pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, SourceReport, StartReport, WhoReport};
 pub use render::RenderError;
 pub use summary::summary;

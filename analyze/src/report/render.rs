@@ -15,7 +15,9 @@ use crate::text;
 /// Columns that a line of text should fit in.
 const WIDTH: usize = 80;
 
-const TEMPLATES: [(&str, &str); 3] = [
+const TEMPLATES: [(&str, &str); 5] = [
+    ("caps.txt", include_str!("../../../templates/caps.txt.tera")),
+    ("caps-summary.txt", include_str!("../../../templates/caps-summary.txt.tera")),
     ("report.txt", include_str!("../../../templates/report.txt.tera")),
     ("report.md", include_str!("../../../templates/report.md.tera")),
     ("summary.txt", include_str!("../../../templates/summary.txt.tera")),

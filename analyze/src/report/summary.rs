@@ -35,8 +35,9 @@ struct Summary<'a> {
     apply: String,
 }
 
+/// A finding with as much evidence as one screen shows.
 #[derive(Serialize)]
-struct Brief<'a> {
+pub(super) struct Brief<'a> {
     severity: Severity,
     text: &'a str,
     advice: &'a str,
@@ -68,7 +69,7 @@ pub fn summary(behaviour: &Behaviour, recommendation: &Recommendation, policy: &
     render("summary.txt", &summary)
 }
 
-fn brief(finding: &Finding) -> Brief<'_> {
+pub(super) fn brief(finding: &Finding) -> Brief<'_> {
     let shown = &finding.evidence[..finding.evidence.len().min(MOST_EVIDENCE)];
     Brief {
         severity: finding.severity,

@@ -1,0 +1,234 @@
+//! What the user must know about a capability list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ctrec_recording::{Origin, Phase};
+
+use super::class::{Class, Judged};
+use super::{Hook, silent};
+use crate::behaviour::{Behaviour, Outcome};
+use crate::finding::{Finding, Kind, Severity};
+use crate::known::capability_number;
+use crate::policy::Policy;
+use crate::recommend::losses;
+use crate::text::{counted, errno, visible};
+
+const EPERM: i32 = 1;
+const PORT_START: &str = "net.ipv4.ip_unprivileged_port_start";
+const PING_RANGE: &str = "net.ipv4.ping_group_range";
+/// The first port that everybody may bind where nobody changed it.
+const FIRST_FREE_PORT: u64 = 1024;
+
+/// What findings are made from.
+pub(super) struct Evidence<'e, 'a> {
+    pub(super) behaviour: &'a Behaviour,
+    pub(super) policy: &'e Policy,
+    pub(super) judged: &'e [Judged<'e, 'a>],
+    pub(super) needed: &'e BTreeSet<&'e str>,
+    pub(super) hook: &'e Hook,
+}
+
+/// All findings, gravest first.
+pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
+    let mut findings = losses(evidence.behaviour);
+    findings.extend(recorded(evidence));
+    findings.extend(refused(evidence));
+    findings.extend(elsewhere(evidence));
+    findings.extend(refused_execve(evidence));
+    findings.extend(identities(evidence));
+    findings.extend(network(evidence));
+    findings.extend(unread_files(evidence));
+    findings.extend(nameless(evidence));
+    findings.sort();
+    findings
+}
+
+fn finding(severity: Severity, kind: Kind, text: impl Into<String>, advice: &str, evidence: Vec<String>) -> Finding {
+    Finding { severity, kind, text: text.into(), advice: advice.to_owned(), evidence }
+}
+
+/// What the recording as a whole cannot show.
+fn recorded(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
+    let behaviour = evidence.behaviour;
+    let mut findings = Vec::new();
+    let old = behaviour.runs().iter().filter(|(_, run)| run.capability_hooks.is_empty());
+    let old: Vec<String> = old.map(|(id, _)| visible(id)).collect();
+    if !old.is_empty() {
+        let text = "incomplete: some runs did not count capability checks, and add nothing to the list";
+        findings.push(finding(Severity::Incomplete, Kind::NoCapabilities, text, "Record them again.", old));
+    }
+    let running = behaviour.containers().values().filter(|facts| facts.already_running);
+    let running: Vec<String> = running.map(|facts| visible(&facts.name)).collect();
+    if !running.is_empty() {
+        let text = "incomplete: a container ran before recording began; what its start needs was not seen";
+        let advice = "Start the recording first, then the container.";
+        findings.push(finding(Severity::Incomplete, Kind::AlreadyRunning, text, advice, running));
+    }
+    if !evidence.hook.blind_to.is_empty() {
+        let text = format!("{} counts capability checks here, and does not see everything", evidence.hook.name);
+        let advice = "What it does not see is judged by the kernel functions that asked, which are sampled.";
+        findings.push(finding(Severity::Note, Kind::BlindHook, text, advice, evidence.hook.blind_to.clone()));
+    }
+    findings
+}
+
+/// Lines about denied checks of a class, by the capability to speak of.
+fn denied(evidence: &Evidence<'_, '_>, class: Class) -> BTreeMap<String, Vec<String>> {
+    let mut lines: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for Judged { row, verdict } in evidence.judged.iter().filter(|one| one.verdict.class == class) {
+        for (capability, _) in &verdict.capabilities {
+            let line = format!(
+                "{}: {}{}",
+                visible(&row.kind.source.program),
+                row.kind.call.label(),
+                if row.end.errno == 0 { String::new() } else { format!(", {}", errno(row.end.errno)) },
+            );
+            let count = lines.entry(capability.clone()).or_default().entry(line).or_default();
+            // Of a pair that was denied as a whole both rows speak of one: the call was made once.
+            *count = (*count).max(row.count);
+        }
+    }
+    let times = |(line, count): (String, u64)| {
+        format!("{line}, {}", counted(usize::try_from(count).unwrap_or(usize::MAX), "time"))
+    };
+    lines.into_iter().map(|(capability, lines)| (capability, lines.into_iter().map(times).collect())).collect()
+}
+
+fn refused(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
+    let refused = denied(evidence, Class::Refused).into_iter().map(|(capability, lines)| {
+        let text = format!(
+            "{capability} was wanted and refused, and the call failed; what would have come after is not known"
+        );
+        let bare = capability.trim_start_matches("CAP_");
+        let advice = format!("If the program needs it, record again with --cap-add={bare}; most go on without.");
+        finding(Severity::Incomplete, Kind::CapabilityRefused, text, &advice, lines)
+    });
+    refused.collect()
+}
+
+fn elsewhere(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
+    let elsewhere = denied(evidence, Class::Elsewhere).into_iter().map(|(capability, lines)| {
+        let text = format!("{capability} may have been wanted: it was refused where the call's outcome does not tell");
+        let bare = capability.trim_start_matches("CAP_");
+        let advice = format!("If something did not work, record again with --cap-add={bare}.");
+        finding(Severity::Note, Kind::CapabilityElsewhere, text, &advice, lines)
+    });
+    elsewhere.collect()
+}
+
+/// A file with more capabilities than the bounding set cannot be executed, and no check is made of it.
+fn refused_execve(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let mut programs: BTreeMap<String, u64> = BTreeMap::new();
+    for (call, facts) in evidence.behaviour.calls() {
+        if !call.name().is_some_and(|name| name == "execve" || name == "execveat") {
+            continue;
+        }
+        for (source, Outcome { errnos, .. }) in &facts.sources {
+            let failed = errnos.get(&EPERM).copied().unwrap_or_default();
+            if failed > 0 && evidence.policy.wants(source.origin, source.phase) && source.phase == Phase::Workload {
+                let sum = programs.entry(visible(&source.program)).or_default();
+                *sum = sum.saturating_add(failed);
+            }
+        }
+    }
+    let lines = programs.iter().map(|(program, count)| {
+        format!("{program}: {}", counted(usize::try_from(*count).unwrap_or(usize::MAX), "time"))
+    });
+    let text = "execve failed with EPERM, as it does for a file with capabilities that the container has not";
+    let advice = "If it was such a file (getcap shows it), record again with its capabilities added.";
+    let made = || finding(Severity::Incomplete, Kind::ExecveRefused, text, advice, lines.collect());
+    (!programs.is_empty()).then(made)
+}
+
+fn identities(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let identities = silent::of_workload(evidence.behaviour, evidence.policy);
+    let programs: BTreeSet<&str> =
+        identities.keys().filter(|key| key.set_user_id).map(|key| &*key.source.program).collect();
+    if !programs.is_empty() {
+        let text = "set-user-id programs ran; what they need is in the list, and no_new_privs takes it from them";
+        let advice = "Leave no_new_privs off, or do without them.";
+        let programs = programs.iter().copied().map(visible).collect();
+        findings.push(finding(Severity::Note, Kind::SetUserId, text, advice, programs));
+    }
+    let first = silent::first_identities(evidence.behaviour, evidence.policy);
+    let first: Vec<_> = first.into_iter().filter(|key| key.source.origin == Origin::Init).collect();
+    let mut own = identities.keys().filter(|key| key.source.origin == Origin::Init);
+    let reached = own.any(|key| key.root || key.set_user_id || key.ambient != 0 || key.permitted != 0);
+    if !first.is_empty() && first.iter().all(|key| !key.root) && !reached {
+        let text = "it never runs as root, so no added capability reaches it";
+        let advice = "An added capability is in its bounding set only. File capabilities, a set-user-id program or another user would change that.";
+        let users: BTreeSet<String> =
+            first.iter().map(|key| format!("{}: user {}", visible(&key.source.program), key.user)).collect();
+        findings.push(finding(Severity::Note, Kind::NotRoot, text, advice, users.into_iter().collect()));
+    }
+    findings
+}
+
+/// Two sysctls of the network namespace decide whether the kernel asks at all.
+fn network(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let mut lines = BTreeSet::new();
+    for (instance, facts) in evidence.behaviour.containers() {
+        let host = evidence.behaviour.runs().get(&instance.run).map(|run| &run.sysctls);
+        let Some(sysctls) = facts.network.as_ref().or(host) else { continue };
+        let start = sysctls.get(PORT_START).and_then(|value| value.trim().parse::<u64>().ok());
+        if let Some(start) = start.filter(|start| *start < FIRST_FREE_PORT && made(evidence, "bind")) {
+            lines.insert((
+                "CAP_NET_BIND_SERVICE",
+                format!("{PORT_START} is {start}: elsewhere, on the host's network or another engine's, a port below 1024 needs CAP_NET_BIND_SERVICE"),
+            ));
+        }
+        let range = sysctls.get(PING_RANGE).filter(|range| covers_groups(range) && made(evidence, "socket"));
+        if let Some(range) = range {
+            let range = visible(&range.split_whitespace().collect::<Vec<_>>().join(" "));
+            lines.insert(("CAP_NET_RAW", format!("{PING_RANGE} is {range}: elsewhere ping needs CAP_NET_RAW")));
+        }
+    }
+    lines.retain(|(capability, _)| !evidence.needed.contains(capability));
+    let text = "settings of the container's network spare it capabilities that it may need under others";
+    let advice = "Add them where the container is to run with another network.";
+    let made = || {
+        finding(
+            Severity::Note,
+            Kind::NetworkSettings,
+            text,
+            advice,
+            lines.iter().map(|(_, line)| line.clone()).collect(),
+        )
+    };
+    (!lines.is_empty()).then(made)
+}
+
+/// Whether the workload made a call.
+fn made(evidence: &Evidence<'_, '_>, name: &str) -> bool {
+    let wanted = |origin, phase| phase == Phase::Workload && evidence.policy.wants(origin, phase);
+    evidence.behaviour.calls_by_instance().any(|(_, call, sources)| {
+        call.name() == Some(name) && sources.iter().any(|(source, _)| wanted(source.origin, source.phase))
+    })
+}
+
+/// Whether a range of groups holds any: "1 0" is how the kernel says none.
+fn covers_groups(range: &str) -> bool {
+    let bounds: Vec<u64> = range.split_whitespace().filter_map(|bound| bound.parse().ok()).collect();
+    matches!(bounds[..], [first, last] if first <= last)
+}
+
+fn unread_files(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let identities = silent::of_workload(evidence.behaviour, evidence.policy);
+    let executed: BTreeSet<&str> = identities.keys().map(|key| &*key.source.program).collect();
+    let files = evidence.behaviour.files();
+    let unread = files.iter().filter(|(path, file)| file.unread && executed.contains(*path));
+    let unread: Vec<String> = unread.map(|(path, _)| visible(path)).collect();
+    let text =
+        "file capabilities of some programs were not read, as the container was gone; what they need is not known";
+    let advice = "Let the container live for a second longer, or look with getcap.";
+    (!unread.is_empty()).then(|| finding(Severity::Note, Kind::FilesUnread, text, advice, unread))
+}
+
+fn nameless(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let nameless = evidence.needed.iter().filter(|name| capability_number(name).is_none());
+    let nameless: Vec<String> = nameless.map(|name| (*name).to_owned()).collect();
+    let text = "some capabilities are newer than the names that ctrec knows, and are not in the options";
+    let made = |nameless| finding(Severity::Incomplete, Kind::UnknownCapability, text, "Use a newer ctrec.", nameless);
+    (!nameless.is_empty()).then(|| made(nameless))
+}

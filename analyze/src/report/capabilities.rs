@@ -1,0 +1,133 @@
+//! The capability list, for a terminal and for programs, and what `ctrec caps` says beside it.
+
+use serde::Serialize;
+
+use super::contents::{LossReport, name_of};
+use super::render::{RenderError, render};
+use super::summary::{Brief, brief};
+use crate::behaviour::Behaviour;
+use crate::capabilities::{Apart, Capabilities, Class, Hook, Need};
+use crate::finding::Finding;
+
+/// Version of the JSON form that this build writes.
+const VERSION: u32 = 1;
+
+/// The JSON form.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    name: String,
+    drop: [&'static str; 1],
+    add: Vec<&'a str>,
+    needs: &'a [Need],
+    apart: &'a [Apart],
+    hook: &'a Hook,
+    findings: &'a [Finding],
+}
+
+/// The list as a report holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CapabilityReport {
+    /// Options of `docker run`.
+    pub flags: String,
+    /// What is needed.
+    pub needs: Vec<Need>,
+    /// What was asked for and is not needed, by class.
+    pub apart: Vec<ClassReport>,
+    /// What counted the checks.
+    pub hook: Hook,
+    /// What the user must know.
+    pub findings: Vec<Finding>,
+}
+
+/// What was asked for and is not needed, of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClassReport {
+    /// The class.
+    pub class: Class,
+    /// The class in words.
+    pub title: &'static str,
+    /// What was asked for.
+    pub checks: Vec<Apart>,
+}
+
+/// What `ctrec caps` says in words.
+#[derive(Serialize)]
+struct Screen<'a> {
+    name: String,
+    capabilities: &'a CapabilityReport,
+    briefs: Vec<Brief<'a>>,
+    losses: Vec<LossReport>,
+}
+
+impl CapabilityReport {
+    /// The list as a report holds it.
+    pub fn of(capabilities: &Capabilities) -> Self {
+        let by_class = capabilities.apart.chunk_by(|a, b| a.class == b.class);
+        let of_class = |checks: &[Apart]| {
+            let class = checks.first().expect("chunks are not empty").class;
+            ClassReport { class, title: title(class), checks: checks.to_vec() }
+        };
+        Self {
+            flags: capabilities.flags(),
+            needs: capabilities.needs.clone(),
+            apart: by_class.map(of_class).collect(),
+            hook: capabilities.hook.clone(),
+            findings: capabilities.findings.clone(),
+        }
+    }
+}
+
+/// The list as JSON.
+pub fn capabilities_json(behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
+    let document = Document {
+        version: VERSION,
+        name: name_of(behaviour),
+        drop: ["ALL"],
+        add: capabilities.names(),
+        needs: &capabilities.needs,
+        apart: &capabilities.apart,
+        hook: &capabilities.hook,
+        findings: &capabilities.findings,
+    };
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+/// The list with its reasons, and everything that was asked besides, for a terminal.
+pub fn capabilities_text(behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
+    screen("caps.txt", behaviour, capabilities)
+}
+
+/// One screen about the list.
+pub fn capabilities_summary(behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
+    screen("caps-summary.txt", behaviour, capabilities)
+}
+
+fn screen(template: &'static str, behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
+    let losses = behaviour.losses().into_iter();
+    let report = CapabilityReport::of(capabilities);
+    let screen = Screen {
+        name: name_of(behaviour),
+        briefs: report.findings.iter().map(brief).collect(),
+        capabilities: &report,
+        losses: losses.map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count }).collect(),
+    };
+    render(template, &screen)
+}
+
+fn title(class: Class) -> &'static str {
+    match class {
+        Class::Need => "needed",
+        Class::Refused => "wanted, and refused",
+        Class::Elsewhere => "perhaps wanted, and refused",
+        Class::Fallback => "another one was taken in its place",
+        Class::Harmless => "the call succeeds without",
+        Class::Needless => "the arguments of the call need it not",
+        Class::FailedAnyway => "granted, and the call failed all the same",
+        Class::Probe => "mere probes of the kernel",
+        Class::Overridden => "asked with others' credentials",
+        Class::OwnNamespace => "in user namespaces of the workload's own",
+        Class::Unreachable => "no added capability changes it",
+        Class::Runtime => "the container runtime's own",
+    }
+}

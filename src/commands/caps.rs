@@ -1,0 +1,30 @@
+//! `ctrec caps`.
+
+use std::process::ExitCode;
+
+use ctrec_analyze::capabilities::Capabilities;
+use ctrec_analyze::policy::Policy;
+use ctrec_analyze::report::{capabilities_json, capabilities_summary, capabilities_text};
+use ctrec_recording::Origin;
+
+use super::stores;
+use crate::cli::{Caps, CapsFormat};
+use crate::output::{print, tell};
+
+pub(super) fn run(options: &Caps, quiet: bool) -> anyhow::Result<ExitCode> {
+    let mut policy = Policy::default();
+    if options.without_exec {
+        policy.origins.remove(&Origin::Exec);
+    }
+    let behaviour = stores::behaviour(&options.chosen, quiet)?;
+    let capabilities = Capabilities::of(&behaviour, &policy)?;
+    match options.format {
+        CapsFormat::Flags => print(&format!("{}\n", capabilities.flags()))?,
+        CapsFormat::Text => print(&capabilities_text(&behaviour, &capabilities)?)?,
+        CapsFormat::Json => print(&capabilities_json(&behaviour, &capabilities)?)?,
+    }
+    if !quiet && matches!(options.format, CapsFormat::Flags) {
+        tell(capabilities_summary(&behaviour, &capabilities)?.trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}
