@@ -84,7 +84,7 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 		return 0;
 	if (sets_capabilities(compat, number) && !result)
 		note_capset(task, tid, &state);
-	settle_checks(tid, state.container, outcome_of(result));
+	settle_checks(tid, stack_of(task), state.container, outcome_of(result));
 	if (state.adopted) {
 		refused = false; /* nobody saw whether its call began */
 		saw_return(tid);
@@ -138,6 +138,19 @@ static __always_inline bool needs_care(__s32 number)
 	return (__u32)(number - NR_FORK_CLONE_FIRST) < 4 || number == NR_CLONE3 || number == NR_EXECVEAT;
 }
 
+/* The one check that a thread had asked has ended with its call; what the cache said before holds again. */
+static __noinline bool settle_waiting(__u32 stack, __u32 slot, long result)
+{
+	struct ctrec_waiting *place = waiting_of(stack);
+	__u32 times = take_waiting(place, stack);
+
+	if (!times)
+		return false;
+	count_end(place->check, 0, outcome_of(result), times);
+	threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | slot;
+	return true;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
@@ -163,6 +176,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	if (entry >> 32 != stack)
 		goto slow;
 	number = regs->orig_ax;
+	if (slot == WAITING)
+		slot = waiting_of(stack)->slot;
 	if ((__u32)number >= CTREC_CELLS || is_compat(task) || needs_care(number))
 		goto slow;
 	inner = bpf_map_lookup_elem(&cells, &slot);
@@ -170,6 +185,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		goto slow;
 	mine = bpf_map_lookup_elem(inner, &cpu);
 	if (!mine)
+		goto slow;
+	if ((__u32)entry == WAITING && !settle_waiting(stack, slot, result))
 		goto slow;
 	cell = &mine->calls[number];
 	if (!failed(result))

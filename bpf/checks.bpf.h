@@ -118,106 +118,149 @@ static __always_inline bool is_sampled(__u64 n, bool compat, __s32 number)
 	return n <= SAMPLED_FIRST || !(n & (n - 1)) || returns_in_child(compat, number) || is_exec(compat, number);
 }
 
-/* Leaves a check for the end of the call that the current thread is in. */
-static __always_inline void await_end(__u32 tid, __u32 stack, __u32 check, __u32 container)
-{
-	struct ctrec_pending *waiting = bpf_map_lookup_elem(&pending, &tid);
-
-	if (!waiting) {
-		struct ctrec_pending none = {};
-
-		bpf_map_update_elem(&pending, &tid, &none, BPF_NOEXIST);
-		waiting = bpf_map_lookup_elem(&pending, &tid);
-	}
-	for (int i = 0; waiting && i < CTREC_PENDING; i++) {
-		if (i >= waiting->used) {
-			waiting->checks[i].check = check;
-			waiting->checks[i].count = 1;
-			waiting->used = i + 1;
-			if (!i)
-				threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | SLOW;
-			return;
-		}
-		if (waiting->checks[i].check == check) {
-			waiting->checks[i].count++;
-			return;
-		}
-	}
-	count_end(check, container, CTREC_OUTCOME_UNKNOWN, 1);
-}
-
 /* What is permitted before a capset. */
 static __always_inline void keep_permitted(__u32 tid, const struct cred *cred)
 {
-	struct ctrec_pending *waiting = bpf_map_lookup_elem(&pending, &tid);
+	struct ctrec_pending *others = pending_of(tid);
 
-	if (waiting)
-		waiting->permitted = mask_of(&cred->cap_permitted);
+	if (others)
+		others->permitted = mask_of(&cred->cap_permitted);
 }
 
 /* `typed`: the verifier knows the pointers' types, so that they can be read without a helper. */
 #define FIELD(typed, pointer, field) ((typed) ? (pointer)->field : BPF_CORE_READ(pointer, field))
 
+/* What a check is about, before it is known whose it is. */
+struct question {
+	const struct cred *cred;
+	struct user_namespace *target;
+	int capability;
+	__u32 options;
+};
+
+static __always_inline __u32 flags_of(struct task_struct *task, const struct cred *cred, int capability, int verdict,
+				      const bool typed)
+{
+	bool whole = typed && bpf_core_field_exists(cred->cap_bset.val);
+	__u64 bounding = whole ? cred->cap_bset.val : mask_of(&cred->cap_bset);
+	__u32 flags = verdict ? 0 : CTREC_CHECK_GRANTED;
+
+	if (cred != task->cred || cred != task->real_cred)
+		flags |= CTREC_CHECK_OVERRIDDEN;
+	if (bounding >> (capability & 63) & 1)
+		flags |= CTREC_CHECK_BOUNDED;
+	if (is_root(FIELD(typed, cred, euid.val), FIELD(typed, cred, user_ns)))
+		flags |= CTREC_CHECK_ROOT;
+	return flags;
+}
+
+/* Most checks are about the container's own user namespace: this is found without a walk. */
+static __always_inline __u8 quick_space_of(struct user_namespace *space, __u32 own, const bool typed)
+{
+	if (own && FIELD(typed, space, ns.inum) == own)
+		return CTREC_SPACE_CONTAINER;
+	return space_of((__u64)space, own);
+}
+
+/* Counts a check that was asked, and takes a sample of who asked. Returns its id; 0: it could not be kept. */
+static __always_inline __u32 ask(void *ctx, struct ctrec_check_key *key, __u32 known, bool compat, __u32 container)
+{
+	struct ctrec_check_count *count = 0;
+	struct ctrec_check *check;
+	__u32 id = known;
+	__u64 asked;
+
+	if (!id) {
+		check = bpf_map_lookup_elem(&checks, key);
+		if (!check)
+			check = new_check(key);
+		if (!check)
+			return 0;
+		id = check->id;
+	}
+	count = bpf_map_lookup_elem(&check_counts, &id);
+	if (count)
+		asked = __sync_fetch_and_add(&count->asked, 1) + 1;
+	else if (!known)
+		asked = __sync_fetch_and_add(&check->asked, 1) + 1;
+	else
+		return id;
+	if (is_sampled(asked, compat, key->number))
+		sample_asker(ctx, id, container);
+	return id;
+}
+
+/* The id of a check that the thread asked last, if it is of this kind and waits no more. */
+static __always_inline __u32 asked_before(__u32 stack, const struct ctrec_check_key *key)
+{
+	volatile struct ctrec_waiting *place = waiting_of(stack);
+	__u64 kind[2], none = (__u64)stack << 32;
+	__u32 check;
+
+	__builtin_memcpy(kind, key, sizeof(kind));
+	if (place->owner != none || place->kind[0] != kind[0] || place->kind[1] != kind[1])
+		return 0;
+	check = place->check;
+	/* Another thread may have taken the place meanwhile. */
+	return place->owner == none && check < CTREC_CHECKS ? check : 0;
+}
+
 static __always_inline int note_check(void *ctx, const struct cred *cred, struct user_namespace *target, int capability,
 				      __u8 audit, int verdict, const bool typed)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 stack = stack_of(task), tid = task->pid;
-	__u64 entry = threads[stack & (CTREC_THREADS - 1)], asked;
-	struct ctrec_task *state, adopted;
-	struct ctrec_check_key key = {};
+	__u32 stack = stack_of(task), tid = task->pid, container = 0, space, check, slot;
+	__u64 entry = threads[stack & (CTREC_THREADS - 1)];
+	bool compat, quick;
 	struct user_namespace *holder;
-	struct ctrec_check *check;
+	struct ctrec_check_key key = {};
 	struct pt_regs *regs;
-	bool compat;
 
-	if (entry >> 32 == stack && !(__u32)entry)
+	slot = entry;
+	if (entry >> 32 == stack && !slot)
 		return 0;
-	state = bpf_map_lookup_elem(&tasks, &tid);
-	if (!state) {
-		__builtin_memset(&adopted, 0, sizeof(adopted));
-		if (task->flags & PF_EXITING || !find_task(task, tid, &adopted))
-			return 0;
-		state = &adopted;
-	}
 	compat = is_compat(task);
+	quick = entry >> 32 == stack && slot < CTREC_SLOTS && !compat;
+	if (quick) {
+		space = slot_spaces[slot & (CTREC_SLOTS - 1)];
+	} else {
+		struct ctrec_task state = {};
+
+		if (task->flags & PF_EXITING || !find_task(task, tid, &state))
+			return 0;
+		/* Whatever waits is looked at when the call ends: finding the task has reset the cache. */
+		threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | SLOW;
+		slot = slot_of(&state, compat);
+		space = state.user_space;
+		container = state.container;
+		if (!slot)
+			return lose(CTREC_LOSS_SLOTS_FULL, container);
+	}
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	key.number = task->flags & PF_IO_WORKER ? NO_CALL : (__s32)regs->orig_ax;
-	key.slot = slot_of(state, compat);
-	if (!key.slot)
-		return lose(CTREC_LOSS_SLOTS_FULL, state->container);
+	key.slot = slot;
 	key.capability = capability;
 	key.audit = audit;
 	holder = FIELD(typed, cred, user_ns);
-	key.target = space_of((__u64)target, state->user_space);
-	key.holder = holder == target ? key.target : space_of((__u64)holder, state->user_space);
-	if (!verdict)
-		key.flags |= CTREC_CHECK_GRANTED;
-	if (cred != task->cred || cred != task->real_cred)
-		key.flags |= CTREC_CHECK_OVERRIDDEN;
-	if (mask_of(&cred->cap_bset) >> (capability & 63) & 1)
-		key.flags |= CTREC_CHECK_BOUNDED;
-	if (is_root(FIELD(typed, cred, euid.val), holder))
-		key.flags |= CTREC_CHECK_ROOT;
+	key.target = quick_space_of(target, space, typed);
+	key.holder = holder == target ? key.target : quick_space_of(holder, space, typed);
+	key.flags = flags_of(task, cred, capability, verdict, typed);
 	if (may_be_needless(capability)) {
 		struct arguments arguments = arguments_of(compat, regs);
 
 		if (is_needless((__u64)cred, key.number, compat, capability, &arguments))
 			key.flags |= CTREC_CHECK_NEEDLESS;
 	}
-	check = bpf_map_lookup_elem(&checks, &key);
+	check = ask(ctx, &key, quick ? asked_before(stack, &key) : 0, compat, container);
 	if (!check)
-		check = new_check(&key);
-	if (!check)
-		return lose(CTREC_LOSS_CHECKS_FULL, state->container);
-	asked = __sync_fetch_and_add(&check->asked, 1) + 1;
-	if (is_sampled(asked, compat, key.number))
-		sample_asker(ctx, check->id, state->container);
+		return lose(CTREC_LOSS_CHECKS_FULL, container);
 	if (key.number < 0)
-		return count_end(check->id, state->container, CTREC_OUTCOME_NO_CALL, 1);
-	await_end(tid, stack, check->id, state->container);
-	if (sets_capabilities(compat, key.number))
+		count_end(check, container, CTREC_OUTCOME_NO_CALL, 1);
+	else if (sets_capabilities(compat, key.number)) {
 		keep_permitted(tid, cred);
+		await_with_others(tid, stack, check, container);
+	} else if (!quick || !await_alone(stack, slot, check, &key))
+		await_with_others(tid, stack, check, container);
 	return 0;
 }
 
@@ -241,13 +284,6 @@ int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *tar
 }
 
 /* A kretprobe does not see the arguments, so the kprobe leaves them here, by thread. */
-struct question {
-	const struct cred *cred;
-	struct user_namespace *target;
-	int capability;
-	__u32 options;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);

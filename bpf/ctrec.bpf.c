@@ -16,6 +16,7 @@
 #include "programs.bpf.h"
 #include "slots.bpf.h"
 #include "entries.bpf.h"
+#include "pending.bpf.h"
 #include "spaces.bpf.h"
 #include "tasks.bpf.h"
 #include "checks.bpf.h"

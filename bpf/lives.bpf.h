@@ -136,8 +136,8 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	count_sparse(slot_of(&state, compat), state.container,
 		     config.prepare_exec ? state.exec_number : guess_exec(bprm), CTREC_OUTCOME_SUCCEEDED);
 
-	settle_checks(old_tid, state.container, CTREC_OUTCOME_SUCCEEDED);
-	settle_checks(tid, state.container, CTREC_OUTCOME_SUCCEEDED);
+	settle_checks(old_tid, stack_of(task), state.container, CTREC_OUTCOME_SUCCEEDED);
+	settle_checks(tid, stack_of(task), state.container, CTREC_OUTCOME_SUCCEEDED);
 	parent = state.program;
 	find_program(task, state.container, &executable);
 	state.program = executable.program;

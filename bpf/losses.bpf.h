@@ -46,37 +46,4 @@ __noinline int count_sparse(__u32 slot, __u32 container, __s32 number, __u32 out
 	return 0;
 }
 
-/* How a call ended that a capability was asked for in, `times` in it. */
-__noinline int count_end(__u32 check, __u32 container, __u32 outcome, __u32 times)
-{
-	struct ctrec_check_end key = { .check = check, .outcome = outcome };
-	struct ctrec_count *count = bpf_map_lookup_elem(&check_ends, &key);
-	__u64 now = bpf_ktime_get_ns();
-
-	if (!count) {
-		struct ctrec_count new = { .first_ns = now };
-
-		bpf_map_update_elem(&check_ends, &key, &new, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&check_ends, &key);
-		if (!count)
-			return lose(CTREC_LOSS_CHECKS_FULL, container);
-	}
-	count->last_ns = now;
-	__sync_fetch_and_add(&count->count, times);
-	return 0;
-}
-
-/* The call that a thread was in has ended: so have the checks that were asked in it. */
-__noinline int settle_checks(__u32 tid, __u32 container, __u32 outcome)
-{
-	struct ctrec_pending *waiting = bpf_map_lookup_elem(&pending, &tid);
-
-	if (!waiting)
-		return 0;
-	for (int i = 0; i < CTREC_PENDING && i < waiting->used; i++)
-		count_end(waiting->checks[i].check, container, outcome, waiting->checks[i].count);
-	waiting->used = 0;
-	return 0;
-}
-
 #endif

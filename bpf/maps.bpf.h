@@ -36,6 +36,12 @@ __u64 uncounted_losses;
  */
 __u32 entries[CTREC_THREADS];
 
+/* The check that a thread asked last, by its kernel stack. */
+struct ctrec_waiting waiting[CTREC_WAITING];
+
+/* User namespace of a slot's container; 0: not known. */
+__u32 slot_spaces[CTREC_SLOTS];
+
 /* Ids for programs and containers; user space numbers those that it enters itself from 2^31. 0 is nobody. */
 __u32 next_program = 1;
 __u32 next_container = 1;
@@ -143,7 +149,15 @@ struct {
 	__type(value, struct ctrec_check);
 } checks SEC(".maps");
 
-/* How the calls ended that they were asked in. */
+/* Counts by a check's id, for the first CTREC_CHECKS of a recording. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CTREC_CHECKS);
+	__type(key, __u32);
+	__type(value, struct ctrec_check_count);
+} check_counts SEC(".maps");
+
+/* How the calls ended that they were asked in, where they did not end as the first one did. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 131072);
@@ -152,7 +166,7 @@ struct {
 	__type(value, struct ctrec_count);
 } check_ends SEC(".maps");
 
-/* Checks of the calls that threads are in, by thread id; gone with the thread. Full: the outcome is unknown. */
+/* Checks of the calls that threads are in beside those in `waiting`, by thread id; gone with the thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_TASKS);

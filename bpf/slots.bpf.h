@@ -5,6 +5,8 @@
 
 /* In the cache: recorded, but by the slow path. No slot has this index, so the hot path needs no test for it. */
 #define SLOW 0xffffffffu
+/* In the cache: recorded, and the check in the thread's place in `waiting` ends with the call. */
+#define WAITING 0xfffffffeu
 
 /* Room for an event of a constant size, with nothing but its head filled in; NULL when the ring is full: counted. */
 static __always_inline void *new_event(__u32 kind, __u32 container, __u64 bytes)
@@ -105,6 +107,7 @@ static __always_inline void cache(struct task_struct *task, struct ctrec_task *s
 	__u32 slot = state->phase == CTREC_PHASE_SETUP || !state->slot ? SLOW : state->slot;
 	__u32 stack = stack_of(task);
 
+	slot_spaces[state->slot & (CTREC_SLOTS - 1)] = state->user_space;
 	threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | slot;
 }
 

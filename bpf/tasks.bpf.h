@@ -93,7 +93,7 @@ static __always_inline void unfollow(struct task_struct *task)
 	if (!state)
 		return;
 	container = state->container;
-	settle_checks(tid, container, CTREC_OUTCOME_UNFINISHED);
+	settle_checks(tid, stack_of(task), container, CTREC_OUTCOME_UNFINISHED);
 	bpf_map_delete_elem(&pending, &tid);
 	if (!bpf_map_delete_elem(&tasks, &tid)) {
 		uncache(task);

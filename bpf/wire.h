@@ -26,8 +26,12 @@ enum ctrec_limits {
 	CTREC_COMM = 16,
 	/* Kernel functions that are kept of a stack: three or four lead from the hook to the one that asked. */
 	CTREC_FRAMES = 12,
-	/* Different checks of one call that wait for how it ends. */
+	/* Different checks of one call that wait for how it ends, besides the first. */
 	CTREC_PENDING = 14,
+	/* Threads with a check that waits, a power of two. A collision costs time, not correctness. */
+	CTREC_WAITING = 16384,
+	/* Kinds of checks that are counted without a hash; later ones cost more. */
+	CTREC_CHECKS = 65536,
 	/* Path components that are walked. */
 	CTREC_DEPTH = 48,
 };
@@ -147,6 +151,25 @@ struct ctrec_check {
 };
 _Static_assert(sizeof(struct ctrec_check) == 16, "check");
 
+/* How often the calls ended in the way in which the first one did. Other ways have a ctrec_check_end. */
+struct ctrec_check_count {
+	__u64 asked;
+	__u64 count;
+	__u64 first_ns; /* bpf_ktime_get_ns() */
+	__u32 outcome; /* as in ctrec_check_end, plus 1; 0: none has ended yet */
+	__u32 last_jiffies; /* low half */
+};
+_Static_assert(sizeof(struct ctrec_check_count) == 32, "check_count");
+
+/* The check that a thread asked last, and how many of it wait for the end of the call. */
+struct ctrec_waiting {
+	__u64 owner; /* kernel stack << 32 | how many wait; changed as a whole */
+	__u32 check;
+	__u32 slot; /* of the thread */
+	__u64 kind[2]; /* a ctrec_check_key */
+};
+_Static_assert(sizeof(struct ctrec_waiting) == 32, "waiting");
+
 /* A kind of check by how its call ended: enum ctrec_outcome, or an errno. */
 struct ctrec_check_end {
 	__u32 check;
@@ -154,7 +177,7 @@ struct ctrec_check_end {
 };
 _Static_assert(sizeof(struct ctrec_check_end) == 8, "check_end");
 
-/* Checks of the call that a thread is in. */
+/* Checks of the call that a thread is in, where there is more than one kind. */
 struct ctrec_pending {
 	__u64 permitted; /* of a capset: the permitted set before it */
 	__u32 used;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::error::RecordError;
 use crate::gathered::{CallKey, Gathered, IdentityRow, Kind};
 use crate::kernel::Kernel;
@@ -30,22 +30,33 @@ impl Checks {
     pub(crate) fn gather(
         &mut self,
         kernel: &Kernel<'_>,
-        (clock, window_start_ns): (&Clock, i64),
+        (clock, now, window_start_ns): (&Clock, Moment, i64),
         places: &Places<'_>,
         gathered: &mut Gathered,
     ) -> Result<(), RecordError> {
         // The kinds last: whatever the others refer to is there by then.
         let (ends, askers, identities) = (kernel.check_ends()?, kernel.askers()?, kernel.identities()?);
         self.add_kinds(&kernel.checks()?, places)?;
-        for (end, count) in ends {
-            let Some(kind) = self.kinds.get(&end.check) else { continue };
-            let known = self.ends.entry((end.check, end.outcome)).or_default();
-            let new = count.count.saturating_sub(*known);
-            if new != 0 {
-                let first_ns = if *known == 0 { clock.time_ns(count.first_ns) } else { window_start_ns };
-                gathered.add_check((*kind, end.outcome), new, (first_ns, clock.time_ns(count.last_ns)));
+        let mut grown = Vec::new();
+        for id in self.kinds.keys() {
+            if let Some(count) = kernel.check_count(*id)?.filter(|count| count.outcome != 0) {
+                let last_ns = clock.last_ns(count.last_jiffies, now);
+                grown.push(((*id, count.outcome - 1), count.count, (clock.time_ns(count.first_ns), last_ns)));
             }
-            *known = count.count;
+        }
+        for (end, count) in ends {
+            let times = (clock.time_ns(count.first_ns), clock.time_ns(count.last_ns));
+            grown.push(((end.check, end.outcome), count.count, times));
+        }
+        for (end, count, (first_ns, last_ns)) in grown {
+            let Some(kind) = self.kinds.get(&end.0) else { continue };
+            let known = self.ends.entry(end).or_default();
+            let new = count.saturating_sub(*known);
+            if new != 0 {
+                let first_ns = if *known == 0 { first_ns } else { window_start_ns };
+                gathered.add_check((*kind, end.1), new, (first_ns, last_ns.max(first_ns)));
+            }
+            *known = count;
         }
         self.gather_askers(&askers, gathered)?;
         self.gather_identities(&identities, places, gathered)
@@ -97,14 +108,11 @@ impl Checks {
         Ok(())
     }
 
-    /// Adds checks of the calls that threads were blocked in when the recording ended.
-    pub(crate) fn add_unfinished(&self, pending: &[wire::Pending], end_ns: i64, gathered: &mut Gathered) {
-        for waiting in pending {
-            let used = usize::try_from(waiting.used).unwrap_or_default();
-            for check in waiting.checks.iter().take(used) {
-                if let Some(kind) = self.kinds.get(&check.check) {
-                    gathered.add_check((*kind, wire::UNFINISHED), check.count.into(), (end_ns, end_ns));
-                }
+    /// Adds checks of the calls that threads were blocked in when the recording ended: kind and how many.
+    pub(crate) fn add_unfinished(&self, waiting: &[(u32, u32)], end_ns: i64, gathered: &mut Gathered) {
+        for (check, count) in waiting {
+            if let Some(kind) = self.kinds.get(check) {
+                gathered.add_check((*kind, wire::UNFINISHED), (*count).into(), (end_ns, end_ns));
             }
         }
     }

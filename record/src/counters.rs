@@ -103,7 +103,7 @@ impl Counters {
         self.gather_starts(kernel, &wanted)?;
         let slots = &self.slots;
         let places = |slot: u32| slots.get(&slot).map(|slot| slot.key).filter(|key| wanted(key.container));
-        self.checks.gather(kernel, (clock, window_start_ns), &places, &mut self.gathered)?;
+        self.checks.gather(kernel, (clock, now, window_start_ns), &places, &mut self.gathered)?;
         self.gather_losses(kernel)
     }
 
@@ -186,7 +186,7 @@ impl Counters {
     pub(crate) fn add_unfinished(
         &mut self,
         calls: &[wire::Unfinished],
-        checks: &[wire::Pending],
+        checks: &[(u32, u32)],
         end_ns: i64,
     ) -> Result<(), WireError> {
         self.checks.add_unfinished(checks, end_ns, &mut self.gathered);

@@ -329,7 +329,18 @@ impl<'storage> Kernel<'storage> {
         entries(&self.skel.maps.checks, "checks")
     }
 
-    /// How the calls ended that they were asked in.
+    /// How often calls ended as the first one did that a kind of check was asked in; `None`: the kind came too late for
+    /// a place of its own.
+    pub(crate) fn check_count(&self, check: u32) -> Result<Option<wire::CheckCount>, RecordError> {
+        let counts = &self.skel.maps.check_counts;
+        if check >= wire::CHECKS {
+            return Ok(None);
+        }
+        let found = counts.lookup(wire::bytes(&check), MapFlags::ANY).map_err(map_error("check_counts"))?;
+        Ok(found.map(|bytes| wire::read(&bytes)).transpose()?)
+    }
+
+    /// How the other calls ended.
     pub(crate) fn check_ends(&self) -> Result<Vec<(wire::CheckEnd, wire::Count)>, RecordError> {
         entries(&self.skel.maps.check_ends, "check_ends")
     }
@@ -344,12 +355,17 @@ impl<'storage> Kernel<'storage> {
         entries(&self.skel.maps.identities, "identities")
     }
 
-    /// Checks of the calls that threads are in.
-    pub(crate) fn pending(&self) -> Result<Vec<wire::Pending>, RecordError> {
-        Ok(entries::<u32, wire::Pending>(&self.skel.maps.pending, "pending")?
-            .into_iter()
-            .map(|(_, held)| held)
-            .collect())
+    /// Checks of the calls that threads are in: kind and how many.
+    pub(crate) fn pending(&self) -> Result<Vec<(u32, u32)>, RecordError> {
+        let mut waiting = Vec::new();
+        for (_, others) in entries::<u32, wire::Pending>(&self.skel.maps.pending, "pending")? {
+            let used = usize::try_from(others.used).unwrap_or_default();
+            waiting.extend(others.checks.iter().take(used).map(|held| (held.check, held.count)));
+        }
+        let alone = &self.skel.maps.bss_data.as_ref().ok_or(RecordError::Skeleton)?.waiting;
+        waiting
+            .extend(alone.iter().map(|place| (place.check, wire::low(place.owner))).filter(|(_, count)| *count != 0));
+        Ok(waiting)
     }
 
     /// The kernel's view of the containers.

@@ -13,9 +13,9 @@ use crate::skel::types::{
 };
 pub(crate) use crate::skel::types::{
     ctrec_argument_key as ArgumentKey, ctrec_arrival as Arrival, ctrec_asker_key as AskerKey, ctrec_cell as Cell,
-    ctrec_cells as Cells, ctrec_cgroup_key as CgroupKey, ctrec_check as Check, ctrec_check_end as CheckEnd,
-    ctrec_check_key as CheckKey, ctrec_container as KernelContainer, ctrec_count as Count, ctrec_errno as ErrnoCount,
-    ctrec_event as Event, ctrec_identity_key as IdentityKey, ctrec_loss_key as LossKey,
+    ctrec_cells as Cells, ctrec_cgroup_key as CgroupKey, ctrec_check as Check, ctrec_check_count as CheckCount,
+    ctrec_check_end as CheckEnd, ctrec_check_key as CheckKey, ctrec_container as KernelContainer, ctrec_count as Count,
+    ctrec_errno as ErrnoCount, ctrec_event as Event, ctrec_identity_key as IdentityKey, ctrec_loss_key as LossKey,
     ctrec_new_program as NewProgram, ctrec_path as KernelPath, ctrec_pending as Pending, ctrec_place as Place,
     ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey,
     ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished,
@@ -27,6 +27,8 @@ use ctrec_recording::{Abi, Audit, Cause, Namespace, Origin, Phase};
 pub(crate) const CELLS: usize = ctrec_limits::CTREC_CELLS.0 as usize;
 /// (number, errno) pairs beside the cells.
 pub(crate) const ERRNOS: usize = ctrec_limits::CTREC_ERRNOS.0 as usize;
+/// Kinds of checks that have a place of their own.
+pub(crate) const CHECKS: u32 = ctrec_limits::CTREC_CHECKS.0;
 /// Slots alive at once.
 pub(crate) const SLOTS: u32 = ctrec_limits::CTREC_SLOTS.0;
 /// Outcome of a sparse count that stands for success.
@@ -88,6 +90,7 @@ wire!(
     Arrival,
     AskerKey,
     Check,
+    CheckCount,
     CheckEnd,
     CheckKey,
     IdentityKey,
@@ -253,6 +256,12 @@ pub(crate) fn cause(value: u8) -> Result<Cause, WireError> {
         ctrec_cause::CTREC_CAUSE_CAPSET => Ok(Cause::Capset),
         _ => Err(WireError::Value { field: "cause", value: value.into() }),
     }
+}
+
+/// The low half of a word.
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
+pub(crate) fn low(word: u64) -> u32 {
+    word as u32
 }
 
 /// Addresses of a sampled stack, innermost first.

@@ -12,6 +12,7 @@ mod broken;
 mod bundle;
 mod compare;
 mod counting;
+mod counting_checks;
 mod docker;
 mod elsewhere;
 mod gate;

@@ -10,6 +10,8 @@ use crate::process::run;
 pub(crate) enum Program {
     /// Known numbers of known calls, from threads and children.
     Counts,
+    /// Known numbers of capability checks, from threads and children.
+    Checks,
     /// i386 calls from a 64-bit process.
     Int80,
     /// A real 32-bit program.
@@ -30,8 +32,9 @@ pub(crate) enum Program {
 
 impl Program {
     /// All of them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Counts,
+        Self::Checks,
         Self::Int80,
         Self::I386,
         Self::Blocked,
@@ -46,6 +49,7 @@ impl Program {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Counts => "counts",
+            Self::Checks => "checks",
             Self::Int80 => "int80",
             Self::I386 => "i386",
             Self::Blocked => "blocked",
@@ -78,7 +82,7 @@ impl Program {
         match self {
             Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
-            Self::Counts | Self::Execs => &["-pthread"],
+            Self::Counts | Self::Checks | Self::Execs => &["-pthread"],
             Self::Int80 | Self::Blocked | Self::Refused | Self::Namespaces | Self::Signals => &[],
         }
     }
