@@ -14,7 +14,7 @@ const AFTER_HELP: &str = "\
 The whole job, with the container started after the recording:
   sudo ctrec record --duration 10m
   ctrec recommend --container web > seccomp.json
-  docker run --security-opt seccomp=seccomp.json IMAGE
+  docker run --security-opt seccomp=seccomp.json $(ctrec caps --container web) IMAGE
 
 Exit codes: 0 done, 1 a check found something, 2 usage, 3 the environment cannot (permission, kernel, disk), 4 bad \
 input. With -- COMMAND: the command's own code, 125 for ctrec's own failure, 126 and 127 if the command cannot be run \

@@ -34,6 +34,10 @@ pub enum Kind {
     Refused,
     /// A filter in force may have refused a call: its arguments decide.
     RefusedOrFailed,
+    /// A call is allowed that does nothing without a capability that is not in the list.
+    UselessCall,
+    /// A capability is in the list, and no call is allowed that it is for.
+    UselessCapability,
     /// A capability was denied, and the call failed.
     CapabilityRefused,
     /// A capability was denied where the call's outcome tells nothing.

@@ -249,7 +249,9 @@ pub(crate) fn recordings() -> impl Strategy<Value = Recording> {
     let calls = prop::collection::vec(any_call(), 0..25);
     let places = prop::collection::vec((1..5_u32, any::<bool>(), any::<bool>()), 0..4);
     (prop::sample::select(vec!["r", "s"]), calls, places, any_filter()).prop_map(|(id, calls, losses, filter)| {
-        let mut run = Run::new(id).filter(&filter).container(2, "web-2").program("/bin/sh\u{1b}[0m\n|");
+        let run = Run::new(id);
+        let run = if id == "r" { run.counting() } else { run };
+        let mut run = run.filter(&filter).container(2, "web-2").program("/bin/sh\u{1b}[0m\n|");
         for number in 1..=4 {
             run = run.window(number);
         }

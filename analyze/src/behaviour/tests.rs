@@ -4,7 +4,7 @@ use ctrec_recording::{LossKind, Origin, Phase, Recording};
 use proptest::prelude::*;
 
 use super::{Behaviour, BehaviourError, Filter};
-use crate::testing::{Run, START_NS, WINDOW_NS, recordings};
+use crate::testing::{Run, START_NS, WINDOW_NS, granted, recordings};
 
 fn all(recording: &Recording) -> Behaviour {
     let every: BTreeSet<u32> = recording.containers.iter().map(|container| container.container).collect();
@@ -58,6 +58,13 @@ proptest! {
             a.calls.iter().map(|row| row.succeeded + row.failed + row.interrupted + row.unfinished).sum()
         };
         prop_assert_eq!(total(&all(&a)), rows(&a));
+        let checks = |behaviour: &Behaviour| -> u64 {
+            behaviour.checks().values().flat_map(|facts| facts.ends.values()).map(|count| count.count).sum()
+        };
+        prop_assert_eq!(checks(&all(&a)), a.checks.iter().map(|row| row.count).sum::<u64>());
+        let samples = all(&a).checks().values().flat_map(|facts| facts.askers.values()).sum::<u64>();
+        prop_assert_eq!(samples, a.askers.iter().map(|row| row.samples).sum::<u64>());
+        prop_assert_eq!(all(&a).identities().values().sum::<u64>(), a.identities.iter().map(|row| row.count).sum::<u64>());
         if a.header.run != b.header.run {
             prop_assert_eq!(total(&all(&a).merge(all(&b))), rows(&a) + rows(&b));
         }
@@ -180,4 +187,37 @@ fn broken_columns_and_missing_containers_are_errors_that_name_them() {
     assert!(matches!(error, BehaviourError::Json { column: "labels_json", .. }), "{error}");
     let error = Behaviour::of(&run.recording, 9).unwrap_err();
     assert_eq!(error.to_string(), "run r has no container number 9");
+}
+
+#[test]
+fn kinds_of_checks_are_known_by_what_they_are() {
+    let chown = || granted("CHOWN", "chown").by(&["setattr_prepare", "chown_common"]).times(2);
+    let mut run = Run::new("r").asked(chown()).asked(chown().failed(2)).window(2).asked(chown());
+    // One kind whose calls ended in two ways, another inode of the program, and two numbers for one kind.
+    run.recording.checks[1].check = 1;
+    run.recording.askers[1].check = 1;
+    let behaviour = Behaviour::of(&run.recording, 1).unwrap();
+    let checks = behaviour.checks();
+    assert_eq!(checks.len(), 1);
+    let (kind, facts) = checks.first_key_value().unwrap();
+    assert_eq!((kind.capability, kind.call.label().as_str()), (0, "chown"));
+    let counts: Vec<_> = facts.ends.iter().map(|(end, count)| (end.errno, count.count)).collect();
+    assert_eq!(counts, [(0, 4), (2, 2)]);
+    let (stack, samples) = facts.askers.first_key_value().unwrap();
+    assert_eq!((&*stack.function, stack.frames.len(), *samples), ("setattr_prepare", 2, 3));
+    let seen = facts.ends.values().next().unwrap().seen.unwrap();
+    assert_eq!((seen.first_ns, seen.last_ns), (START_NS, START_NS + WINDOW_NS + 1_000_000_000));
+}
+
+#[test]
+fn broken_columns_about_capabilities_are_named() {
+    let mut stack = Run::new("r").asked(granted("CHOWN", "chown").by(&["x"]));
+    stack.recording.askers[0].stack_json = "[1]".to_owned();
+    let mut file = Run::new("r");
+    file.recording.programs[0].file_capabilities_json = Some("{}".to_owned());
+    let network = Run::new("r").that(|container| container.network_json = Some("[]".to_owned()));
+    for (run, column) in [(stack, "stack_json"), (file, "file_capabilities_json"), (network, "network_json")] {
+        let error = Behaviour::of(&run.recording, 1).unwrap_err();
+        assert!(error.to_string().contains(column), "{error}");
+    }
 }

@@ -89,11 +89,11 @@ impl<'a> Rows<'a> {
             let why = "asked in a user namespace that the workload made, where it has every capability";
             return Some(Verdict::new(Class::OwnNamespace, why));
         }
-        if let Some(why) = self.beyond_reach(row) {
-            return Some(Verdict::new(Class::Unreachable, why));
-        }
         if let Some(why) = probe(row) {
             return Some(Verdict::new(Class::Probe, why));
+        }
+        if let Some(why) = self.beyond_reach(row) {
+            return Some(Verdict::new(Class::Unreachable, why));
         }
         if kind.needless {
             return Some(Verdict::new(Class::Needless, "the arguments of the call ask for nothing that needs it"));

@@ -8,7 +8,7 @@ use super::class::{Class, Judged};
 use super::{Hook, silent};
 use crate::behaviour::{Behaviour, Outcome};
 use crate::finding::{Finding, Kind, Severity};
-use crate::known::capability_number;
+use crate::known::{Meaning, capability_number};
 use crate::policy::Policy;
 use crate::recommend::losses;
 use crate::text::{counted, errno, visible};
@@ -72,9 +72,9 @@ fn recorded(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     findings
 }
 
-/// Lines about denied checks of a class, by the capability to speak of.
-fn denied(evidence: &Evidence<'_, '_>, class: Class) -> BTreeMap<String, Vec<String>> {
-    let mut lines: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+/// Lines about denied checks of a class, by the capability to speak of and whether programs mostly go on without.
+fn denied(evidence: &Evidence<'_, '_>, class: Class) -> BTreeMap<(String, bool), Vec<String>> {
+    let mut lines: BTreeMap<(String, bool), BTreeMap<String, u64>> = BTreeMap::new();
     for Judged { row, verdict } in evidence.judged.iter().filter(|one| one.verdict.class == class) {
         for (capability, _) in &verdict.capabilities {
             let line = format!(
@@ -83,7 +83,8 @@ fn denied(evidence: &Evidence<'_, '_>, class: Class) -> BTreeMap<String, Vec<Str
                 row.kind.call.label(),
                 if row.end.errno == 0 { String::new() } else { format!(", {}", errno(row.end.errno)) },
             );
-            let count = lines.entry(capability.clone()).or_default().entry(line).or_default();
+            let tolerated = row.asked.all_of(Meaning::Tolerated);
+            let count = lines.entry((capability.clone(), tolerated)).or_default().entry(line).or_default();
             // Of a pair that was denied as a whole both rows speak of one: the call was made once.
             *count = (*count).max(row.count);
         }
@@ -95,25 +96,34 @@ fn denied(evidence: &Evidence<'_, '_>, class: Class) -> BTreeMap<String, Vec<Str
 }
 
 fn refused(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
-    let refused = denied(evidence, Class::Refused).into_iter().map(|(capability, lines)| {
-        let text = format!(
-            "{capability} was wanted and refused, and the call failed; what would have come after is not known"
-        );
-        let bare = capability.trim_start_matches("CAP_");
-        let advice = format!("If the program needs it, record again with --cap-add={bare}; most go on without.");
-        finding(Severity::Incomplete, Kind::CapabilityRefused, text, &advice, lines)
+    let refused = denied(evidence, Class::Refused).into_iter().map(|((capability, tolerated), lines)| {
+        let again = format!("record again with --cap-add={}", bare(&capability));
+        let (severity, text, advice) = if tolerated {
+            let text = format!("{capability} was wanted and refused, which programs mostly go on without");
+            (Severity::Note, text, format!("If something did not work, {again}."))
+        } else {
+            let text = format!(
+                "{capability} was wanted and refused, and the call failed; what would have come after is not known"
+            );
+            (Severity::Incomplete, text, format!("If the program needs it, {again}."))
+        };
+        finding(severity, Kind::CapabilityRefused, text, &advice, lines)
     });
     refused.collect()
 }
 
 fn elsewhere(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
-    let elsewhere = denied(evidence, Class::Elsewhere).into_iter().map(|(capability, lines)| {
+    let elsewhere = denied(evidence, Class::Elsewhere).into_iter().map(|((capability, _), lines)| {
         let text = format!("{capability} may have been wanted: it was refused where the call's outcome does not tell");
-        let bare = capability.trim_start_matches("CAP_");
-        let advice = format!("If something did not work, record again with --cap-add={bare}.");
+        let advice = format!("If something did not work, record again with --cap-add={}.", bare(&capability));
         finding(Severity::Note, Kind::CapabilityElsewhere, text, &advice, lines)
     });
     elsewhere.collect()
+}
+
+/// The name as engines' options want it.
+fn bare(capability: &str) -> &str {
+    capability.trim_start_matches("CAP_")
 }
 
 /// A file with more capabilities than the bounding set cannot be executed, and no check is made of it.

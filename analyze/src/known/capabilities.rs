@@ -7,7 +7,10 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{Source, read};
+use super::{Source, engine_default, read};
+
+/// The engine whose default profile ties calls to capabilities.
+const TYING: &str = "docker";
 
 /// What the answer to a kernel function decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -85,17 +88,12 @@ struct Dac {
     read_search_alone: Vec<String>,
 }
 
-/// Calls that a capability is for.
+/// A capability with some calls.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CapabilityCalls {
-    /// `CAP_*`.
-    pub capability: String,
-    /// Calls that do nothing without it.
-    pub calls: Vec<String>,
-    /// It is for no other call.
-    #[serde(default)]
-    pub closed: bool,
+struct CapabilityCalls {
+    capability: String,
+    calls: Vec<String>,
 }
 
 /// `profiles/capabilities.json`.
@@ -108,7 +106,12 @@ struct CapabilityFile {
     askers: Vec<AskerGroup>,
     dac: Dac,
     pairs: Vec<Pair>,
-    calls: Vec<CapabilityCalls>,
+    /// Every call that asks for the capability.
+    closed: Vec<CapabilityCalls>,
+    /// Calls that do nothing without the capability, besides those that an engine's default profile ties to one.
+    useless_without: Vec<CapabilityCalls>,
+    /// Calls that are of use without any, although an engine ties them to one.
+    useful_without: Vec<String>,
 }
 
 fn file() -> &'static CapabilityFile {
@@ -206,7 +209,19 @@ pub fn needs_read_search(call: &str) -> bool {
     file().dac.read_search_alone.iter().any(|known| known == call)
 }
 
-/// Calls that are for one capability.
-pub fn capability_calls() -> &'static [CapabilityCalls] {
-    &file().calls
+/// Every call that a capability is for; empty where they are no closed list.
+pub fn calls_of_capability(capability: &str) -> impl Iterator<Item = &'static str> {
+    let closed = file().closed.iter().filter(move |it| it.capability == capability);
+    closed.flat_map(|it| it.calls.iter().map(String::as_str))
+}
+
+/// Sets of capabilities without any of which a call does nothing; empty where it is of use without.
+pub fn useless_without(call: &str) -> Vec<Vec<&'static str>> {
+    let is_it = |known: &String| known == call;
+    if file().useful_without.iter().any(is_it) {
+        return Vec::new();
+    }
+    let own = file().useless_without.iter().filter(|it| it.calls.iter().any(is_it));
+    let own = own.map(|it| vec![it.capability.as_str()]);
+    own.chain(engine_default(TYING).into_iter().flat_map(|engine| engine.ties(call))).collect()
 }

@@ -107,6 +107,14 @@ impl EngineDefault {
         Profile { default_action: self.default_action, architectures, flags: BTreeSet::new(), rules }
     }
 
+    /// Sets of capabilities for which it lets a call through that it refuses without any; empty where none decides.
+    pub(super) fn ties(&'static self, name: &str) -> Vec<Vec<&'static str>> {
+        let of_call = |rule: &&GatedRule| rule.lets_through() && rule.calls.iter().any(|call| call == name);
+        let sets = self.rules.iter().filter(of_call).map(|rule| &rule.only_with.capabilities);
+        let sets: Vec<Vec<&str>> = sets.map(|names| names.iter().map(String::as_str).collect()).collect();
+        if sets.iter().any(Vec::is_empty) { Vec::new() } else { sets }
+    }
+
     fn rules_on<'a>(&'a self, host: Host<'a>) -> impl Iterator<Item = &'a GatedRule> {
         self.rules.iter().filter(move |rule| rule.only_with.lets_in(host) && !rule.not_with.keeps_out(host))
     }

@@ -16,8 +16,8 @@ mod tests;
 
 pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor, is_unfiltered};
 pub use capabilities::{
-    Asking, CapabilityCalls, Meaning, Pair, asking, asks_for_both_dac, capability_calls, capability_label,
-    capability_name, capability_number, dac_override, function_name, needs_read_search, pairs, read_search,
+    Asking, Meaning, Pair, asking, asks_for_both_dac, calls_of_capability, capability_label, capability_name,
+    capability_number, dac_override, function_name, needs_read_search, pairs, read_search, useless_without,
 };
 pub use engine::{EngineDefault, Verdict, default_capabilities, engine_default};
 pub(crate) use gate::{Gate, Host};

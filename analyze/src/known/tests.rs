@@ -245,3 +245,83 @@ fn data_says_where_it_comes_from() {
     assert!(docker().source.version.contains("cd3bed8"));
     assert_eq!(docker().source.licence, "Apache-2.0");
 }
+
+#[test]
+fn capabilities_have_the_kernels_numbers() {
+    for (number, name) in [(0, "CHOWN"), (10, "NET_BIND_SERVICE"), (21, "SYS_ADMIN"), (38, "PERFMON"), (39, "BPF")] {
+        assert_eq!(capability_label(number), format!("CAP_{name}"));
+        assert_eq!(capability_number(&format!("CAP_{name}")), Some(number));
+    }
+    assert_eq!((capability_name(40), capability_name(41)), (Some("CAP_CHECKPOINT_RESTORE"), None));
+    assert_eq!((capability_label(41).as_str(), capability_number("CAP_41")), ("CAP_41", None));
+}
+
+#[test]
+fn what_is_said_of_capabilities_names_only_what_there_is() {
+    let file: serde_json::Value = serde_json::from_str(include_str!("../../../profiles/capabilities.json")).unwrap();
+    let texts = |value: &serde_json::Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let list = |key: &str| file[key].as_array().unwrap();
+    let mut capabilities: Vec<String> = list("askers").iter().flat_map(|group| texts(&group["capabilities"])).collect();
+    for pair in list("pairs") {
+        capabilities.extend(["narrow", "broad"].map(|key| pair[key].as_str().unwrap().to_owned()));
+    }
+    let mut calls = texts(&file["useful_without"]);
+    for it in list("closed").iter().chain(list("useless_without")) {
+        capabilities.push(it["capability"].as_str().unwrap().to_owned());
+        calls.extend(texts(&it["calls"]));
+    }
+    calls.extend(list("pairs").iter().flat_map(|pair| texts(&pair["calls"])));
+    calls.extend(texts(&file["dac"]["read_search_alone"]));
+    assert!(capabilities.len() > 60 && calls.len() > 40);
+    for name in &capabilities {
+        assert!(capability_number(name).is_some(), "{name}");
+    }
+    for name in &calls {
+        assert!(names::canonical(name).is_some(), "{name}");
+    }
+    for group in list("askers") {
+        for function in texts(&group["functions"]).into_iter().chain(texts(&group["within"])) {
+            assert_eq!(function_name(&function), function, "as symbols are spelt once suffixes and entries are off");
+        }
+    }
+}
+
+#[test]
+fn symbols_lose_what_compilers_and_entries_add() {
+    for (symbol, function) in [
+        ("do_execveat_common.isra.0", "do_execveat_common"),
+        ("__set_oom_adj.constprop.0.isra.0", "__set_oom_adj"),
+        ("capable.part.0.cold", "capable"),
+        ("__x64_sys_chroot", "sys_chroot"),
+        ("__do_sys_reboot.llvm.123", "sys_reboot"),
+        ("__ia32_compat_sys_ioctl", "sys_ioctl"),
+        ("", ""),
+    ] {
+        assert_eq!(function_name(symbol), function);
+    }
+}
+
+#[test]
+fn a_group_that_wants_a_function_farther_out_looks_for_it() {
+    let meaning = |frames: &[&str]| {
+        let frames: Vec<String> = frames.iter().map(ToString::to_string).collect();
+        asking(&frames, "CAP_SYS_PTRACE").map(|it| it.meaning)
+    };
+    assert_eq!(meaning(&["__ptrace_may_access", "ptrace_may_access", "do_task_stat"]), Some(Meaning::Probe));
+    assert_eq!(meaning(&["__ptrace_may_access", "proc_pid_readlink"]), Some(Meaning::Tolerated));
+    assert_eq!(meaning(&["__ptrace_may_access", "ptrace_attach"]), Some(Meaning::Need));
+    assert_eq!(meaning(&["do_task_stat"]), None);
+    assert_eq!(asking(&["__inet_bind".to_owned()], "CAP_SYS_ADMIN"), None);
+}
+
+#[test]
+fn docker_ties_calls_to_capabilities_and_some_are_of_use_without() {
+    assert_eq!(useless_without("mount"), [["CAP_SYS_ADMIN"]]);
+    assert_eq!(useless_without("chroot"), [["CAP_SYS_CHROOT"]]);
+    assert_eq!(useless_without("swapon"), [["CAP_SYS_ADMIN"]]);
+    for name in ["read", "clone", "unshare", "bpf", "ptrace", "mbind"] {
+        assert!(useless_without(name).is_empty(), "{name}");
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ctrec_recording::{LossKind, Phase};
 
 use super::fate::{Fate, Filters};
-use super::{Allowed, Wanted, clone, start};
+use super::{Allowed, Wanted, capabilities, clone, start};
 use crate::behaviour::{Behaviour, CallId, Twice};
 use crate::finding::{Finding, Kind, Severity};
 use crate::names;
@@ -36,6 +36,7 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings.extend(filters(evidence));
     findings.extend(calls(evidence));
     findings.extend(names_and_baselines(evidence));
+    findings.extend(capabilities::findings(evidence.behaviour, evidence.policy, evidence.allowed));
     findings.sort();
     findings
 }

@@ -3,6 +3,7 @@
 //! Lives here: which call gets a rule, and why. Does not: any text form of the result (see `dialect`, `report`).
 
 mod baseline;
+mod capabilities;
 mod clone;
 mod errno_rule;
 mod fate;

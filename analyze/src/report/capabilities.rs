@@ -7,7 +7,7 @@ use super::render::{RenderError, render};
 use super::summary::{Brief, brief};
 use crate::behaviour::Behaviour;
 use crate::capabilities::{Apart, Capabilities, Class, Hook, Need};
-use crate::finding::Finding;
+use crate::finding::{Finding, Kind};
 
 /// Version of the JSON form that this build writes.
 const VERSION: u32 = 1;
@@ -75,6 +75,12 @@ impl CapabilityReport {
             hook: capabilities.hook.clone(),
             findings: capabilities.findings.clone(),
         }
+    }
+
+    /// The same, without what the findings about the profile say of the recording as a whole.
+    pub(super) fn beside_profile(mut self) -> Self {
+        self.findings.retain(|finding| !matches!(finding.kind, Kind::Loss | Kind::CutOff | Kind::AlreadyRunning));
+        self
     }
 }
 

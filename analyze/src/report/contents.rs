@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use ctrec_recording::{Abi, LossKind, Origin, Phase};
 use serde::Serialize;
 
+use super::capabilities::CapabilityReport;
 use crate::behaviour::{Behaviour, CallFacts, CallId, Filter, Outcome, Seen, Source};
+use crate::capabilities::Capabilities;
 use crate::compare::{Comparison, Measure};
 use crate::finding::Finding;
 use crate::known::Verdict;
@@ -53,6 +55,8 @@ pub struct ContainerReport {
     pub findings: Vec<Finding>,
     /// What is known to be missing.
     pub losses: Vec<LossReport>,
+    /// The capability list; `None` where the recording has no capability checks.
+    pub capabilities: Option<CapabilityReport>,
     /// Calls; those that the engine's default would refuse come first.
     pub calls: Vec<CallReport>,
     /// Who started which program.
@@ -193,7 +197,8 @@ impl Report {
     pub fn of(behaviours: &[Behaviour], policy: &Policy) -> Result<Self, RecommendError> {
         let containers = behaviours.iter().map(|behaviour| {
             let recommendation = recommend(behaviour, policy)?;
-            Ok(ContainerReport::of(behaviour, &recommendation))
+            let capabilities = Capabilities::of(behaviour, policy).ok();
+            Ok(ContainerReport::of(behaviour, &recommendation, capabilities.as_ref()))
         });
         let containers = containers.collect::<Result<_, RecommendError>>()?;
         Ok(Self { version: VERSION, losses: Vec::new(), containers })
@@ -214,7 +219,7 @@ impl Report {
 
 impl ContainerReport {
     /// The report on one behaviour and what is recommended for it.
-    pub fn of(behaviour: &Behaviour, recommendation: &Recommendation) -> Self {
+    pub fn of(behaviour: &Behaviour, recommendation: &Recommendation, capabilities: Option<&Capabilities>) -> Self {
         let recorded = behaviour.recorded();
         let measure = Measure::of(behaviour);
         let mut calls: Vec<CallReport> =
@@ -236,6 +241,7 @@ impl ContainerReport {
             losses: losses
                 .map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count })
                 .collect(),
+            capabilities: capabilities.map(|list| CapabilityReport::of(list).beside_profile()),
             calls,
             starts: starts
                 .map(|(key, count)| StartReport {

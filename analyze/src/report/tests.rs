@@ -5,7 +5,7 @@ use super::{Report, summary};
 use crate::behaviour::Behaviour;
 use crate::policy::{Dialect, Policy};
 use crate::recommend::recommend;
-use crate::testing::{Run, allowing, recordings};
+use crate::testing::{Run, allowing, denied, granted, recordings};
 
 const HOSTILE: &str = "/bin/\u{1b}]0;owned\u{7}x\n| </td><script>alert(1)</script> `rm` [a](http://b) \u{202e}*";
 
@@ -228,4 +228,39 @@ fn reports_of_several_containers_are_an_empty_line_apart() {
     let title = markdown.lines().next().unwrap();
     assert_eq!(markdown.matches(&format!("\n\n{title}\n")).count(), 1, "{markdown}");
     assert!(!markdown.contains("\n\n\n"), "{markdown}");
+}
+
+#[test]
+fn capabilities_are_there_with_their_reasons() {
+    let run = sample().counting().asked(granted("CHOWN", "fchownat").by(&["setattr_prepare"]).times(4));
+    let report = report(&run.asked(denied("KILL", "kill").failed(1)));
+    let text = report.text().unwrap();
+    for expected in [
+        "  --cap-drop=ALL --cap-add=CHOWN\n",
+        "CAP_CHOWN\n  /usr/sbin/nginx (init), fchownat, 4 times; setattr_prepare 1\n    gives a file to another",
+        "not needed: wanted, and refused (refused)\n  CAP_KILL denied, /usr/sbin/nginx (init workload), kill failed with EPERM",
+        "! CAP_KILL was wanted and refused",
+        "counted exactly by fexit/cap_capable; kernel functions are sampled",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    assert!(!text.contains("\n\n\n"), "{text}");
+    assert!(text.lines().filter(|line| !line.starts_with("  ")).all(|line| line.chars().count() <= 80), "{text}");
+    assert_eq!(text.matches("the ring buffer was full").count(), 1, "said once, with the profile:\n{text}");
+    let markdown = report.markdown().unwrap();
+    let row = "| `CAP_CHOWN` | gives a file to another user or group | check | init | `/usr/sbin/nginx` | `fchownat` |";
+    assert!(markdown.contains(row) && markdown.contains("| `CAP_KILL` | refused |"), "{markdown}");
+    assert!(!markdown.contains("\n\n\n"), "{markdown}");
+    let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+    let capabilities = &json["containers"][0]["capabilities"];
+    assert_eq!(capabilities["needs"][0]["reasons"][0]["count"], 4);
+    assert_eq!(capabilities["apart"][0]["checks"][0]["errno"], "EPERM");
+}
+
+#[test]
+fn a_recording_without_capability_checks_says_so() {
+    let report = report(&sample());
+    assert!(report.text().unwrap().contains("not known: the recording has no capability checks; record again"));
+    assert!(report.markdown().unwrap().contains("Not known: the recording has no capability checks. Record again"));
+    assert!(report.json().unwrap().contains("\"capabilities\": null"));
 }

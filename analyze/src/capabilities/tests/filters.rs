@@ -32,6 +32,12 @@ fn memory_is_probed_for_under_each_of_its_names() {
 }
 
 #[test]
+fn a_probe_of_a_user_is_a_probe_too() {
+    let asked = denied("SYS_ADMIN", "mmap").audit(Audit::Unknown).by(&["security_vm_enough_memory_mm"]);
+    assert_eq!(class(Question { root: false, ..asked }), Class::Probe);
+}
+
+#[test]
 fn an_unaudited_check_is_a_probe_without_any_symbol() {
     assert_eq!(class(granted("SYS_RESOURCE", "write").audit(Audit::Probe)), Class::Probe);
     assert_eq!(class(granted("SYS_RESOURCE", "write").audit(Audit::Unknown)), Class::Need, "judged as audited");

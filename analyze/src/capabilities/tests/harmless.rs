@@ -96,7 +96,7 @@ fn denied_and_failed_is_a_finding_with_any_errno() {
     for errno in [1, 13] {
         let judged = asked([denied("CHOWN", "fchownat").by(&["chown_ok", "setattr_prepare"]).failed(errno)]);
         assert_eq!(classes(&judged), [("CHOWN", Class::Refused)]);
-        found(&judged, Kind::CapabilityRefused);
+        assert_eq!(found(&judged, Kind::CapabilityRefused).severity, crate::finding::Severity::Incomplete);
     }
 }
 
@@ -115,6 +115,9 @@ fn programs_go_on_without_what_they_may_be_refused() {
         let judged = asked([denied(capability, call).by(frames).failed(1)]);
         assert_eq!(classes(&judged), [(capability, Class::Refused)]);
         assert!(judged.apart[0].why.contains("go on") || call == "userfaultfd", "{}", judged.apart[0].why);
+        let finding = found(&judged, Kind::CapabilityRefused);
+        assert_eq!(finding.severity, crate::finding::Severity::Note);
+        assert!(finding.advice.contains(&format!("--cap-add={capability}")), "{finding:?}");
     }
 }
 
