@@ -1,0 +1,113 @@
+//! What is found beside that.
+
+use std::collections::BTreeSet;
+
+use ctrec_recording::{LossKind, Origin, Phase, Recording};
+
+use super::super::recommend;
+use super::judged::{all, judge, kinds};
+use crate::behaviour::Behaviour;
+use crate::finding::{Kind, Severity};
+use crate::policy::Policy;
+use crate::testing::Run;
+
+#[test]
+fn a_workload_that_never_ran_is_said() {
+    let run = Run::new("r").phase(Origin::Init, Phase::Runtime).made("execve", 1).made("capset", 1);
+    assert!(kinds(&judge(&run)).contains(&Kind::NothingSeen));
+    let ran = run.phase(Origin::Init, Phase::Workload).made("read", 1);
+    assert!(!kinds(&judge(&ran)).contains(&Kind::NothingSeen));
+}
+
+#[test]
+fn losses_make_a_recommendation_incomplete_and_come_first() {
+    let run = Run::new("r").made("read", 1).loss(LossKind::SlotsFull, 3, "slots").loss(LossKind::SlotsFull, 2, "slots");
+    let recommendation = judge(&run);
+    let finding = recommendation.findings.iter().find(|finding| finding.kind == Kind::Loss).unwrap();
+    assert_eq!(finding.severity, Severity::Incomplete);
+    assert!(finding.text.starts_with("incomplete: ") && finding.text.ends_with("(5)"), "{}", finding.text);
+    assert_eq!(finding.evidence, ["slots: 5"]);
+    assert_eq!(recommendation.findings[0].severity, Severity::Incomplete);
+}
+
+#[test]
+fn findings_tell_what_a_recording_is_worth() {
+    let short = judge(&Run::new("r").made("read", 1));
+    assert!(kinds(&short).contains(&Kind::TooShort));
+    let mut long = Run::new("r").made("read", 1);
+    for window in 2..=8 {
+        long = long.window(window);
+    }
+    assert_eq!(kinds(&judge(&long)), BTreeSet::from([Kind::OneRun]));
+    let running = judge(&long.clone().that(|container| container.already_running = true));
+    assert!(kinds(&running).contains(&Kind::AlreadyRunning));
+    let nothing = judge(&Run::new("r"));
+    assert!(kinds(&nothing).contains(&Kind::NothingSeen));
+    let mut blind = long.clone();
+    blind.recording.header.hooks = vec![ctrec_recording::Hook { name: "h".to_owned(), blind_to: vec!["x".to_owned()] }];
+    assert!(kinds(&judge(&blind)).contains(&Kind::BlindHook));
+    let mut open = long;
+    open.recording.header.ended_ns = None;
+    assert!(kinds(&judge(&open)).contains(&Kind::StillRecording));
+}
+
+#[test]
+fn a_container_that_two_runs_recorded_at_once_is_counted_twice_and_that_is_said() {
+    let one = Run::new("a").window(2).made("read", 1);
+    let found = |change: &dyn Fn(&mut Recording)| {
+        let mut other = Run::new("b").window(2).made("read", 1).recording;
+        change(&mut other);
+        let both = recommend(&all(&one.recording).merge(all(&other)), &Policy::default()).unwrap();
+        let alone = recommend(&all(&one.recording), &Policy::default()).unwrap();
+        assert_eq!(both.profile.allowed(), alone.profile.allowed());
+        both.findings.into_iter().find(|finding| finding.kind == Kind::RecordedTwice)
+    };
+    let finding = found(&|_| {}).unwrap();
+    assert_eq!((finding.severity, finding.evidence), (Severity::Note, vec!["web 000000000000: runs a, b".to_owned()]));
+    assert!(found(&|other| other.header.host = "name-in-a-container".to_owned()).is_some(), "an id is given once");
+    assert!(found(&|other| other.header.run = "a".to_owned()).is_none(), "a copy of the run is counted once");
+    assert!(found(&|other| other.containers[0].id = "f".repeat(64)).is_none(), "another container");
+    assert!(found(&|other| other.windows.retain(|window| window.window == 1)).is_some(), "one is ahead");
+    let later = |other: &mut Recording| {
+        other.windows.iter_mut().for_each(|window| {
+            window.start_ns += 2 * crate::testing::WINDOW_NS;
+            window.end_ns += 2 * crate::testing::WINDOW_NS;
+        });
+    };
+    assert!(found(&later).is_none(), "one run after the other");
+}
+
+#[test]
+fn a_name_that_is_given_again_is_another_container_on_another_host() {
+    let of = |run: &str, host: &str| {
+        let mut run = Run::new(run).made("read", 1).that(|container| container.id = "web".to_owned());
+        run.recording.header.host = host.to_owned();
+        all(&run.recording)
+    };
+    let twice = |behaviour: Behaviour| behaviour.recorded_twice().len();
+    assert_eq!(twice(of("a", "one").merge(of("b", "two"))), 0);
+    assert_eq!(twice(of("a", "one").merge(of("b", "one"))), 1);
+}
+
+#[test]
+fn risky_and_nameless_calls_are_found() {
+    let run = Run::new("r").made("io_uring_enter", 1).number(9999, 1).made("mseal", 1);
+    let recommendation = judge(&run);
+    let found = kinds(&recommendation);
+    assert!(found.is_superset(&BTreeSet::from([Kind::IoUring, Kind::UnknownNumber, Kind::NewName])));
+    let unknown = recommendation.findings.iter().find(|finding| finding.kind == Kind::UnknownNumber).unwrap();
+    assert_eq!(unknown.evidence, ["x86_64:9999: 1 time, never with an error, by /usr/sbin/nginx"]);
+    assert!(recommendation.findings.iter().all(|finding| !finding.advice.is_empty()));
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_told_in_one_sentence() {
+    let mut run = Run::new("r").made("read", 1).loss(LossKind::CutOff, 1, "");
+    run.recording.header.ended_ns = None;
+    let recommendation = judge(&run);
+    let text: Vec<&str> = recommendation.findings.iter().map(|finding| finding.text.as_str()).collect();
+    assert!(
+        text.contains(&"incomplete: a run ended without its last window, killed or by a power cut (1)"),
+        "{text:?}"
+    );
+}
