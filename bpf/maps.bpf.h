@@ -253,8 +253,9 @@ struct {
 } losses SEC(".maps");
 
 /*
- * 4 MiB hold about 700 containers that start while user space sleeps, 250 where each has a cgroup in a dozen v1
- * hierarchies. What does not fit is a loss of an event, never of a count.
+ * By the sizes of its events, of which a container's start sends a ctrec_place for each hierarchy, a ctrec_arrival and
+ * some slots, 4 MiB hold about 700 containers that start while user space sleeps, 250 where each has a cgroup in a dozen
+ * v1 hierarchies: reckoned, not measured. What does not fit is a loss of an event, never of a count.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
