@@ -175,6 +175,12 @@ impl Run {
         self.call(number, |call| call.interrupted = count)
     }
 
+    /// Of the calls that were added last, a filter turned away so many: somebody counted.
+    pub(crate) fn refused(mut self, count: u64) -> Self {
+        self.recording.calls.last_mut().unwrap().refused = Some(count);
+        self
+    }
+
     fn call(mut self, number: i64, count: impl FnOnce(&mut Call)) -> Self {
         let first_ns = START_NS + i64::from(self.window - 1) * WINDOW_NS;
         let mut call = Call {
@@ -276,6 +282,7 @@ struct AnyCall {
     abi: Abi,
     number: i64,
     outcome: [u8; 3],
+    refused: Option<u8>,
     errno: i32,
     flags: u64,
 }
@@ -288,9 +295,9 @@ fn any_call() -> impl Strategy<Value = AnyCall> {
     let number = prop_oneof![0..480_i64, -2..1100_i64, Just(56_i64), Just(0x4000_0000_i64 + 520)];
     let errno = prop::sample::select(vec![1, 2, 11, 38]);
     let flags = prop::sample::select(vec![0, 0, 0x1000_0000]);
-    let outcome = prop::array::uniform3(0..3_u8);
+    let outcome = (prop::array::uniform3(0..3_u8), prop::option::of(0..7_u8));
     (1..5_u32, any::<bool>(), origin, phase, abi, number, outcome, errno, flags).prop_map(
-        |(window, second, origin, phase, abi, number, outcome, errno, flags)| AnyCall {
+        |(window, second, origin, phase, abi, number, (outcome, refused), errno, flags)| AnyCall {
             window,
             second,
             origin,
@@ -298,6 +305,7 @@ fn any_call() -> impl Strategy<Value = AnyCall> {
             abi,
             number,
             outcome,
+            refused,
             errno,
             flags,
         },
@@ -316,6 +324,7 @@ fn add(run: Run, call: &AnyCall) -> Run {
     let [succeeded, failed, interrupted] = call.outcome.map(u64::from);
     run = run.call(call.number, |row| {
         (row.succeeded, row.failed, row.interrupted) = (succeeded, failed, interrupted);
+        row.refused = call.refused.map(|refused| u64::from(refused).min(succeeded + failed + interrupted));
     });
     if failed > 0 {
         run.recording.errnos.push(Errno {

@@ -8,7 +8,7 @@ use ctrec_recording::{Abi, Loss, LossKind, Origin, Phase, Recording};
 use super::checks::{self, FileCapabilities, IdentityKey};
 use super::container::{BadColumn, ContainerFacts};
 use super::deeds::{ArgumentKey, Deeds, Losses, Summed, add};
-use super::{Behaviour, CallId, Instance, Outcome, RunFacts, Seen, Source, Span, StartKey, UNKNOWN_PROGRAM};
+use super::{Behaviour, CallId, Instance, Outcome, Refusals, RunFacts, Seen, Source, Span, StartKey, UNKNOWN_PROGRAM};
 
 /// The kernel function that answers capability checks, and ends the name of each hook on it.
 const CAPABILITY_HOOK: &str = "cap_capable";
@@ -204,14 +204,15 @@ impl<'a> Tables<'a> {
             }
         };
         for row in &self.recording.calls {
-            let outcome = Outcome {
+            let mut outcome = Outcome {
                 succeeded: row.succeeded,
                 failed: row.failed,
                 interrupted: row.interrupted,
                 unfinished: row.unfinished,
-                errnos: BTreeMap::new(),
                 seen: Some(Seen { first_ns: row.first_ns, last_ns: row.last_ns }),
+                ..Outcome::default()
             };
+            outcome.refusals = Refusals::of(row.refused, outcome.total());
             add(&place!(row), row.abi, row.number, &outcome);
         }
         for row in &self.recording.errnos {

@@ -12,6 +12,7 @@ mod container;
 mod deeds;
 mod fold;
 mod questions;
+mod refusals;
 #[cfg(test)]
 mod tests;
 mod twice;
@@ -26,6 +27,7 @@ pub use container::{ContainerFacts, Filter};
 use deeds::{Deeds, Losses, Summed};
 pub use fold::BehaviourError;
 pub use questions::{CallFacts, Recorded};
+pub use refusals::Refusals;
 pub use twice::Twice;
 
 /// Name of a program whose row is missing from the recording.
@@ -145,6 +147,8 @@ pub struct Outcome {
     pub unfinished: u64,
     /// How often with which errno; sums to `failed` unless something was lost.
     pub errnos: BTreeMap<i32, u64>,
+    /// How many of them a filter turned away or answered, as far as that was counted.
+    pub refusals: Refusals,
     /// First and last time; `None` where only errnos are known.
     pub seen: Option<Seen>,
 }
@@ -164,6 +168,12 @@ impl Outcome {
         self.succeeded.saturating_add(self.failed).saturating_add(self.interrupted).saturating_add(self.unfinished)
     }
 
+    /// How many of the calls a filter turned away or answered, whatever that looks like: an errno, a success, a
+    /// signal. `None` unless every one of them was counted so.
+    pub fn refused(&self) -> Option<u64> {
+        self.refusals.among(self.total())
+    }
+
     /// Adds what was seen elsewhere.
     pub fn add(&mut self, other: &Self) {
         self.succeeded = self.succeeded.saturating_add(other.succeeded);
@@ -174,6 +184,7 @@ impl Outcome {
             let sum = self.errnos.entry(*errno).or_default();
             *sum = sum.saturating_add(*count);
         }
+        self.refusals.add(other.refusals);
         self.seen = match (self.seen, other.seen) {
             (Some(a), Some(b)) => {
                 Some(Seen { first_ns: a.first_ns.min(b.first_ns), last_ns: a.last_ns.max(b.last_ns) })

@@ -70,6 +70,13 @@ impl Behaviour {
         })
     }
 
+    /// How a call of a container ended, from one place; `None` where none was recorded.
+    pub fn outcome(&self, instance: &Instance, call: CallId, source: &Source) -> Option<&Outcome> {
+        let sources = &self.deeds.get(instance)?.what.calls.get(&call)?.sources;
+        let at = sources.binary_search_by(|(known, _)| known.cmp(source)).ok()?;
+        sources.get(at).map(|(_, outcome)| outcome)
+    }
+
     /// Values of arguments that decide a rule: how often, by container, call, where it came from, index and value.
     pub fn arguments(&self) -> impl Iterator<Item = (&Instance, CallId, &Source, u32, u64, u64)> {
         self.deeds().flat_map(|(instance, deeds)| {

@@ -72,6 +72,18 @@ proptest! {
 }
 
 #[test]
+fn refusals_are_known_where_every_call_was_counted() {
+    let refused = |run: &Run| all(&run.recording).calls().into_values().next().unwrap().outcome().refused();
+    let counted = Run::new("r").failed("read", 1, 3).refused(2).window(2).made("read", 4).refused(0);
+    assert_eq!(refused(&counted), Some(2));
+    assert_eq!(refused(&counted.clone().window(3).made("read", 1)), None, "nobody knows of the last");
+    assert_eq!(refused(&Run::new("r").made("read", 1)), None);
+    let mut lost = counted;
+    lost.recording.calls.clear();
+    assert_eq!(refused(&lost), None, "errnos alone count no call");
+}
+
+#[test]
 fn copies_that_lack_different_windows_are_refused() {
     let run = Run::new("r").made("read", 3).window(2).made("read", 4).window(3).made("write", 5).recording;
     let mut late = run.clone();
