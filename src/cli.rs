@@ -150,14 +150,24 @@ pub(crate) enum BaselineName {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "ctrec recommend [OPTIONS] --container <PATTERN> [STORE]...\n       ctrec recommend --learn [--dialect <DIALECT>]"
+)]
 pub(crate) struct Recommend {
-    #[command(flatten)]
-    pub(crate) chosen: Chosen,
+    /// The container: a name, id prefix, glob, image=..., label=k=v or pod=ns/name
+    #[arg(long, value_name = "PATTERN", required_unless_present = "learn")]
+    pub(crate) container: Option<String>,
+    /// Stores to read; all their runs are taken together
+    #[arg(value_name = "STORE", default_value = STORE)]
+    pub(crate) stores: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
     /// Text form of the profile
     #[arg(long, value_enum, default_value_t)]
     pub(crate) dialect: DialectName,
+    /// Print instead a profile to record under: a filter is in force, and refuses nothing
+    #[arg(long, conflicts_with_all = ["container", "stores", "without_exec", "runtime", "include"])]
+    pub(crate) learn: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

@@ -30,7 +30,7 @@ pub enum Kind {
     BlindHook,
     /// The container ran before recording began.
     AlreadyRunning,
-    /// A filter in force refused a call.
+    /// The filter in force refused a call: what the workload would have done next was not recorded.
     Refused,
     /// A filter in force may have refused a call: its arguments decide.
     RefusedOrFailed,
@@ -56,6 +56,8 @@ pub enum Kind {
     SetUserId,
     /// Settings of the network decide whether a capability is asked for.
     NetworkSettings,
+    /// Another filter than the container's own answered a call: the workload loads one itself, for instance.
+    AnotherFilter,
     /// The filter in force is not known, so neither is what it refused.
     FilterUnknown,
     /// A call number without a name.

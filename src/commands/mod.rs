@@ -2,6 +2,7 @@
 
 mod caps;
 mod inspect;
+mod learn;
 mod profile_file;
 mod recommend;
 mod record;

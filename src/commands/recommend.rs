@@ -2,24 +2,22 @@
 
 use std::process::ExitCode;
 
-use ctrec_analyze::dialect::{docker, oci};
+use ctrec_analyze::dialect::{DialectError, docker, oci};
 use ctrec_analyze::policy::Dialect;
-use ctrec_analyze::profile::{Reason, Rule};
+use ctrec_analyze::profile::{Profile, Reason, Rule};
 use ctrec_analyze::recommend::recommend;
 use ctrec_analyze::report::summary;
 use ctrec_analyze::text::{counted, visible};
 
-use super::stores;
+use super::{learn, stores};
 use crate::cli::{DialectName, Recommend};
 use crate::output::{print, tell};
 
 pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
-    let (dialect, render): (_, fn(&_) -> _) = match options.dialect {
-        DialectName::Docker => (Dialect::Docker, docker::render),
-        DialectName::Oci => (Dialect::Oci, oci::render),
-    };
+    let Some(pattern) = &options.container else { return learn::run(options.dialect, quiet) };
+    let (dialect, render) = form(options.dialect);
     let policy = stores::policy(&options.policy, dialect);
-    let behaviour = stores::behaviour(&options.chosen, quiet)?;
+    let behaviour = stores::behaviour_of(pattern, &options.stores, quiet)?;
     let recommendation = recommend(&behaviour, &policy)?;
     print(&render(&recommendation.profile)?)?;
     if verbose {
@@ -29,6 +27,17 @@ pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Re
         tell(summary(&behaviour, &recommendation, &policy)?.trim_end());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Renders a profile in one dialect.
+type Render = fn(&Profile) -> Result<String, DialectError>;
+
+/// A dialect by the name that was typed.
+pub(super) fn form(name: DialectName) -> (Dialect, Render) {
+    match name {
+        DialectName::Docker => (Dialect::Docker, docker::render),
+        DialectName::Oci => (Dialect::Oci, oci::render),
+    }
 }
 
 /// One rule with its evidence, a line a reason; every start of a runtime that needs the call on one line.

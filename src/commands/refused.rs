@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use ctrec_analyze::behaviour::{Behaviour, CallId};
+use ctrec_analyze::finding::{Finding, Kind};
 use ctrec_analyze::policy::Policy;
 use ctrec_analyze::profile::{Action, Profile};
 use ctrec_analyze::recommend::{Fate, needed_to_start, recommend};
@@ -27,6 +28,8 @@ pub(super) struct Candidate {
 pub(super) struct Checked {
     pub(super) recorded: Tally,
     pub(super) start: Tally,
+    /// What the filter refused that was in force while it was recorded, and so is not put to the profile.
+    pub(super) masked: Vec<Finding>,
     rows: BTreeMap<Row, BTreeSet<&'static str>>,
 }
 
@@ -73,6 +76,8 @@ pub(super) fn check(behaviour: &Behaviour, policy: &Policy, candidates: &[Candid
             checked.put(candidate, call, &[None], Some(format!("to start it: {baselines}")));
         }
     }
+    let masks = |finding: &Finding| matches!(finding.kind, Kind::Refused | Kind::RefusedOrFailed);
+    checked.masked = recommendation.findings.into_iter().filter(masks).collect();
     Ok(checked)
 }
 

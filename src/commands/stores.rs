@@ -92,8 +92,13 @@ impl Runs {
 
 /// What the chosen container did.
 pub(super) fn behaviour(chosen: &Chosen, quiet: bool) -> anyhow::Result<Behaviour> {
-    let pattern: Pattern = chosen.container.parse()?;
-    let runs = Runs::open(&chosen.stores, quiet)?;
+    behaviour_of(&chosen.container, &chosen.stores, quiet)
+}
+
+/// What the container that a pattern means did.
+pub(super) fn behaviour_of(pattern: &str, stores: &[PathBuf], quiet: bool) -> anyhow::Result<Behaviour> {
+    let pattern: Pattern = pattern.parse()?;
+    let runs = Runs::open(stores, quiet)?;
     let selection = runs.select(&pattern)?;
     Ok(runs.behaviours(&[selection])?.remove(0))
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use ctrec_analyze::compare::Measure;
+use ctrec_analyze::finding::Finding;
 use ctrec_analyze::policy::{Dialect, Policy};
 use ctrec_enforce::Runtime;
 use ctrec_recording::Origin;
@@ -24,6 +25,10 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     let checked = refused::check(&behaviour, &policy, &candidates)?;
     print(&checked.text())?;
     if !quiet {
+        for Finding { text, advice, evidence, .. } in &checked.masked {
+            tell(&format!("recorded under a filter: {text}. {advice}"));
+            evidence.iter().for_each(|line| tell(&format!("    {line}")));
+        }
         let names: Vec<&str> = runtimes.into_iter().map(refused::name).collect();
         tell(&checked.recorded.line("recorded calls"));
         tell(&checked.start.line(&format!("calls that {} cannot start it without", names.join(" and "))));

@@ -1,8 +1,8 @@
 //! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
-//! (`harness`, `broken`, `counting`, `elsewhere`, `in_docker`, `in_force`, `in_runtimes`, `lifetimes`, `phases`,
-//! `recognised`). Does not: anything that passes without root (see the other files of `tests/`).
+//! (`harness`, `broken`, `counting`, `elsewhere`, `in_docker`, `in_force`, `in_runtimes`, `learning`, `lifetimes`,
+//! `phases`, `recognised`). Does not: anything that passes without root (see the other files of `tests/`).
 //!
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
 
@@ -21,6 +21,7 @@ mod image;
 mod in_docker;
 mod in_force;
 mod in_runtimes;
+mod learning;
 mod lifetimes;
 mod load;
 mod observer;

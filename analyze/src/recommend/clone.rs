@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fate::{Bits, Filters};
+use super::fate::{Bits, Fate, Filters};
 use crate::behaviour::{Behaviour, CallId};
 use crate::policy::Policy;
 use crate::profile::{Condition, Operator};
@@ -41,7 +41,10 @@ pub(super) fn flags(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -
         if !is_clone(call) || index != 0 || namespaces == 0 || !policy.wants(source.origin, source.phase) {
             continue;
         }
-        if filters.refuse(instance, NAME, Bits { index, value: namespaces, mask: NAMESPACE_FLAGS }) {
+        let bits = Bits { index, value: namespaces, mask: NAMESPACE_FLAGS };
+        let outcome = behaviour.outcome(instance, call, source);
+        let never_made = outcome.is_some_and(|outcome| filters.fate(instance, call, outcome) == Fate::Refused);
+        if never_made || filters.refuse(instance, NAME, bits) {
             flags.refused |= namespaces;
         } else {
             flags.used |= namespaces;

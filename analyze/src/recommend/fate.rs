@@ -1,6 +1,10 @@
 //! Whether a call was made, or turned away by the filter that the container ran under.
+//!
+//! Where the recorder counted refusals, that is known. Elsewhere it follows from the filter and the errnos.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 
 use crate::abi;
 use crate::behaviour::{Behaviour, CallId, ContainerFacts, Filter, Instance, Outcome};
@@ -11,25 +15,26 @@ use crate::profile::{Action, Architecture, Condition, Operator, Profile, Rule};
 const ENOSYS: i32 = 38;
 
 /// What became of a call. Ordered: made by one container counts more than refused to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// The filter in force turned it away, every time.
     #[default]
     Refused,
     /// It failed, every time, with what the filter in force would answer, if its arguments asked for that.
     RefusedOrFailed,
-    /// The kernel carried it out, with or without success.
+    /// The kernel carried it out, some time at least, with or without success; or another filter than the container's
+    /// own answered.
     Made,
 }
 
 /// The filters that the containers of a behaviour ran under.
 #[derive(Debug)]
 pub(super) struct Filters {
-    by_instance: BTreeMap<Instance, Enforced>,
-    /// Containers whose filter is not known, and why. Hostile text.
+    /// `None`: the container ran without a filter. Not in here: nobody knows.
+    by_instance: BTreeMap<Instance, Option<Enforced>>,
+    /// Containers whose filter is not known, and why, unless all of their refusals were counted. Hostile text.
     pub(super) unknown: BTreeSet<(String, String)>,
-    /// How many containers ran under a filter that is known.
-    pub(super) known: usize,
 }
 
 /// A filter as a runtime enforces it.
@@ -69,28 +74,32 @@ enum Answer {
 
 impl Filters {
     pub(super) fn of(behaviour: &Behaviour) -> Self {
-        let mut filters = Self { by_instance: BTreeMap::new(), unknown: BTreeSet::new(), known: 0 };
+        let mut filters = Self { by_instance: BTreeMap::new(), unknown: BTreeSet::new() };
+        let uncounted: BTreeSet<&Instance> = behaviour
+            .calls_by_instance()
+            .filter(|(_, _, sources)| sources.iter().any(|(_, outcome)| outcome.refused().is_none()))
+            .map(|(instance, ..)| instance)
+            .collect();
         for (instance, facts) in behaviour.containers() {
             let machine = behaviour.runs().get(&instance.run).and_then(|run| abi::native(&run.machine));
             let Some(native) = machine.map(abi::architecture) else { continue };
             match enforced(facts, native) {
-                Ok(Some(enforced)) => {
-                    filters.known += 1;
-                    filters.by_instance.insert(instance.clone(), enforced);
-                }
-                Ok(None) => {}
+                Ok(enforced) => drop(filters.by_instance.insert(instance.clone(), enforced)),
+                Err(_) if !uncounted.contains(instance) => {}
                 Err(why) => drop(filters.unknown.insert((facts.name.clone(), why))),
             }
         }
         filters
     }
 
-    /// What became of a call of a container. Without a filter that is known, nothing was refused,
-    /// and neither is what no filter sees.
+    /// What became of a call of a container. Without a filter that is known, and where nobody counted, nothing was
+    /// refused, and neither is what no filter sees.
     pub(super) fn fate(&self, instance: &Instance, call: CallId, outcome: &Outcome) -> Fate {
-        let Some(enforced) = self.by_instance.get(instance).filter(|_| !call.is_unfiltered()) else {
-            return Fate::Made;
-        };
+        if let Some(refused) = outcome.refused().filter(|_| !call.is_unfiltered()) {
+            let always = refused == outcome.total() && self.may_refuse(instance, call);
+            return if always { Fate::Refused } else { Fate::Made };
+        }
+        let Some(enforced) = self.enforced(instance, call) else { return Fate::Made };
         let in_kernel = outcome.interrupted > 0 || outcome.unfinished > 0;
         match enforced.answer(call) {
             Answer::Ends => Fate::Refused,
@@ -105,11 +114,35 @@ impl Filters {
         }
     }
 
+    /// Whether it can have been the container's filter that turned a call away. Where it lets the call through, it was
+    /// one that the workload loaded itself, or one that its engine runs under.
+    pub(super) fn may_refuse(&self, instance: &Instance, call: CallId) -> bool {
+        match self.by_instance.get(instance) {
+            None => true,
+            Some(None) => false,
+            Some(Some(enforced)) => enforced.answer(call) != Answer::Through,
+        }
+    }
+
+    /// Whether the container's filter hands calls of this name to a tracer or a listener.
+    pub(super) fn hand_on(&self, instance: &Instance, call: CallId) -> bool {
+        self.enforced(instance, call).is_some_and(|enforced| {
+            let rules = call.name().map(|name| enforced.rules_of(name)).unwrap_or_default();
+            let mut actions = rules.iter().map(|rule| rule.action).chain([enforced.profile.default_action]);
+            enforced.answer(call) != Answer::Through
+                && actions.any(|action| matches!(action, Action::Trace(_) | Action::Notify))
+        })
+    }
+
+    /// The filter that decided about a call of a container, if it is known.
+    fn enforced(&self, instance: &Instance, call: CallId) -> Option<&Enforced> {
+        self.by_instance.get(instance)?.as_ref().filter(|_| !call.is_unfiltered())
+    }
+
     /// Whether a call of a container that looks like a success never was one: the filter ended its caller, or answered
     /// 0 in the kernel's place.
     pub(super) fn stop(&self, instance: &Instance, call: CallId) -> bool {
-        let enforced = self.by_instance.get(instance).filter(|_| !call.is_unfiltered());
-        enforced.is_some_and(|enforced| match enforced.answer(call) {
+        self.enforced(instance, call).is_some_and(|enforced| match enforced.answer(call) {
             Answer::Ends => true,
             Answer::Errnos(given) => given.contains(&0),
             Answer::Through | Answer::ByArguments(_) | Answer::Elsewhere => false,
@@ -119,7 +152,7 @@ impl Filters {
     /// Whether a container's filter turns a call away for what is known of an argument. Where that does not tell, it
     /// does not.
     pub(super) fn refuse(&self, instance: &Instance, name: &str, bits: Bits) -> bool {
-        let Some(enforced) = self.by_instance.get(instance) else { return false };
+        let Some(Some(enforced)) = self.by_instance.get(instance) else { return false };
         let rules = enforced.rules_of(name);
         if let Some(action) = unconditional(&rules) {
             return is_refusal(action);

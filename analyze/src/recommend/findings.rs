@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use ctrec_recording::{LossKind, Phase};
 
 use super::fate::{Fate, Filters};
+use super::refusals::{lines, refusals};
 use super::{Allowed, Wanted, capabilities, clone, start};
 use crate::behaviour::{Behaviour, CallId, Twice};
 use crate::finding::{Finding, Kind, Severity};
 use crate::names;
 use crate::policy::Policy;
 use crate::select::short_id;
-use crate::text::{counted, errno, visible};
+use crate::text::{counted, visible};
 
 /// Fewer windows than this say nothing about whether a recording was long enough.
 const FEWEST_WINDOWS: usize = 5;
-const ENOSYS: i32 = 38;
 /// How a container is recorded whole, with its start and what its engine knows of it.
-const START_FIRST: &str = "Start the recording first, then the container.";
+pub(super) const START_FIRST: &str = "Start the recording first, then the container.";
 
 /// What findings are made from.
 pub(super) struct Evidence<'a> {
@@ -33,7 +33,7 @@ pub(super) struct Evidence<'a> {
 pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = losses(evidence.behaviour);
     findings.extend(recording(evidence));
-    findings.extend(filters(evidence));
+    findings.extend(refusals(evidence));
     findings.extend(calls(evidence));
     findings.extend(names_and_baselines(evidence));
     findings.extend(capabilities::findings(evidence.behaviour, evidence.policy, evidence.allowed));
@@ -41,7 +41,13 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
-fn finding(severity: Severity, kind: Kind, text: impl Into<String>, advice: &str, evidence: Vec<String>) -> Finding {
+pub(super) fn finding(
+    severity: Severity,
+    kind: Kind,
+    text: impl Into<String>,
+    advice: &str,
+    evidence: Vec<String>,
+) -> Finding {
     Finding { severity, kind, text: text.into(), advice: advice.to_owned(), evidence }
 }
 
@@ -182,82 +188,6 @@ fn blind_hooks(behaviour: &Behaviour) -> Option<Finding> {
     let advice = "Where it matters, record on Linux 6.10 or newer.";
     let made = || finding(Severity::Note, Kind::BlindHook, text, advice, blind.iter().cloned().collect());
     (!blind.is_empty()).then(made)
-}
-
-fn filters(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let (absent, refused): (Vec<_>, Vec<_>) =
-        left_out(evidence).partition(|(_, wanted)| wanted.outcome().errnos.keys().eq([&ENOSYS]));
-    if !refused.is_empty() {
-        let text = format!(
-            "{} refused by the filter that the container ran under, and left out; what would have come after is not known",
-            were(refused.len())
-        );
-        let advice = "If the workload needs one, add --include NAME, or record without a filter (docker run --security-opt seccomp=unconfined).";
-        findings.push(finding(Severity::Incomplete, Kind::Refused, text, advice, lines(refused)));
-    }
-    if !absent.is_empty() {
-        let text = format!(
-            "{} reported absent (ENOSYS) by the filter in force, as by the profile; programs fall back to older calls",
-            were(absent.len())
-        );
-        let advice = "Nothing to do; --include NAME allows one.";
-        findings.push(finding(Severity::Note, Kind::Refused, text, advice, lines(absent)));
-    }
-    let unsure: Vec<_> = of_fate(evidence, Fate::RefusedOrFailed).collect();
-    if !unsure.is_empty() {
-        let text = format!(
-            "{} refused by the filter in force or failed in the kernel, by its arguments; kept in the profile",
-            were(unsure.len())
-        );
-        let advice = "Record without a filter to know which.";
-        findings.push(finding(Severity::Note, Kind::RefusedOrFailed, text, advice, lines(unsure)));
-    }
-    if evidence.flags.refused != 0 {
-        let text = "the filter in force refused clone with namespace flags; the profile refuses them too";
-        let advice = "Nothing to do, unless a part of the workload did not work while it was recorded.";
-        let flags = clone::names(evidence.flags.refused).into_iter().map(str::to_owned).collect();
-        findings.push(finding(Severity::Note, Kind::NamespaceFlags, text, advice, flags));
-    }
-    if !evidence.filters.unknown.is_empty() {
-        let text = "the filter that the container ran under is not known, so calls that it refused cannot be told from failed ones, and stay in the profile";
-        let who = evidence.filters.unknown.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        findings.push(finding(Severity::Note, Kind::FilterUnknown, text, START_FIRST, who));
-    }
-    findings
-}
-
-fn were(count: usize) -> String {
-    if count == 1 { "1 call was".to_owned() } else { format!("{count} calls were") }
-}
-
-/// Refused calls that nothing else brings into the profile. Those without a name cannot be brought there at all, and
-/// have a finding of their own.
-fn left_out<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = (&'a CallId, &'a Wanted)> {
-    let missing = |call: &CallId| call.name().is_some_and(|name| !evidence.allowed.contains_key(name));
-    of_fate(evidence, Fate::Refused).filter(move |(call, _)| missing(call))
-}
-
-fn of_fate<'a>(evidence: &'a Evidence<'_>, fate: Fate) -> impl Iterator<Item = (&'a CallId, &'a Wanted)> {
-    evidence.calls.iter().filter(move |(_, wanted)| wanted.fate == fate)
-}
-
-/// Calls with how often they failed, with what, and who made them.
-fn lines(calls: Vec<(&CallId, &Wanted)>) -> Vec<String> {
-    let lines = calls.into_iter().map(|(call, wanted)| {
-        let sum = wanted.outcome();
-        let errnos: Vec<String> = sum.errnos.keys().map(|number| errno(*number)).collect();
-        let how = match errnos.as_slice() {
-            [] if wanted.fate == Fate::Refused => "killed or answered 0 by the filter".to_owned(),
-            [] => "never with an error".to_owned(),
-            some => some.join(", "),
-        };
-        let programs: BTreeSet<&str> = wanted.sources.keys().map(|source| &*source.program).collect();
-        let programs: Vec<String> = programs.into_iter().map(visible).collect();
-        let times = counted(usize::try_from(sum.total()).unwrap_or(usize::MAX), "time");
-        format!("{}: {times}, {how}, by {}", call.label(), programs.join(", "))
-    });
-    lines.collect()
 }
 
 fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {

@@ -8,6 +8,8 @@ mod clone;
 mod errno_rule;
 mod fate;
 mod findings;
+mod learn;
+mod refusals;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,8 @@ pub use baseline::needed_to_start;
 pub use fate::Fate;
 use fate::Filters;
 pub(crate) use findings::losses;
+pub use learn::learn;
+pub(crate) use learn::{LEARNED, is_of_plain_runtimes};
 pub use start::Start;
 
 /// Calls of set-up: a runtime makes them before its filter, and what makes them by mistake makes an escape easy. No
@@ -43,8 +47,8 @@ pub struct Recommendation {
     pub findings: Vec<Finding>,
     /// What became of each call of the recommended phases and origins.
     pub fates: BTreeMap<CallId, Fate>,
-    /// How often calls look like a success that the filter in force stopped: it killed or trapped the caller, or
-    /// answered 0.
+    /// How often calls look like a success that a filter stopped: it killed or trapped the caller, or answered in the
+    /// kernel's place. Where refusals were counted, those that cannot have looked like anything else.
     pub stopped: BTreeMap<(CallId, Source), u64>,
     /// Under which runtimes the profile starts.
     pub start: Start,
@@ -79,6 +83,14 @@ pub enum RecommendError {
 struct Wanted {
     fate: Fate,
     sources: BTreeMap<Source, Outcome>,
+    /// How many of them the containers' filters turned away, where that was counted.
+    refused: u64,
+    /// How many of them another filter answered: the containers' own let them through.
+    answered: u64,
+    /// A container's filter asks a tracer or a listener about them.
+    handed_on: bool,
+    /// A container made them whose filter lets them through, so that what comes after them was recorded there.
+    unhindered: bool,
 }
 
 impl Wanted {
@@ -135,22 +147,41 @@ fn wanted(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -> BTreeMap
             && sum != Outcome::default()
         {
             wanted.fate = wanted.fate.max(filters.fate(instance, call, &sum));
+            wanted.handed_on |= filters.hand_on(instance, call);
+            let own = filters.may_refuse(instance, call);
+            wanted.unhindered |= !own;
+            let counted = if own { &mut wanted.refused } else { &mut wanted.answered };
+            *counted = counted.saturating_add(sum.refused().unwrap_or_default());
         }
     }
     calls
 }
 
-/// Calls that only look like a success, whatever the policy wants. In set-up there is no filter yet.
+/// Calls that only look like a success, whatever the policy wants.
 fn stopped(behaviour: &Behaviour, filters: &Filters) -> BTreeMap<(CallId, Source), u64> {
     let mut stopped: BTreeMap<(CallId, Source), u64> = BTreeMap::new();
-    for (_, call, sources) in behaviour.calls_by_instance().filter(|(of, call, _)| filters.stop(of, *call)) {
-        let filtered = |(source, outcome): &&(Source, Outcome)| source.phase != Phase::Setup && outcome.succeeded > 0;
-        for (source, outcome) in sources.iter().filter(filtered) {
-            let sum = stopped.entry((call, source.clone())).or_default();
-            *sum = sum.saturating_add(outcome.succeeded);
+    for (instance, call, sources) in behaviour.calls_by_instance() {
+        let stop = filters.stop(instance, call);
+        for (source, outcome) in sources {
+            let count = stopped_of(source, outcome, stop);
+            if count > 0 {
+                let sum = stopped.entry((call, source.clone())).or_default();
+                *sum = sum.saturating_add(count);
+            }
         }
     }
     stopped
+}
+
+/// `stop`: the filter ends the caller, or answers 0. Uncounted, all that look like a success are none then, except in
+/// set-up, where there is no filter yet. Counted, every refusal is one that cannot be among the failures.
+fn stopped_of(source: &Source, outcome: &Outcome, stop: bool) -> u64 {
+    match outcome.refused() {
+        Some(refused) if stop => refused.min(outcome.succeeded),
+        Some(refused) => refused.saturating_sub(outcome.total().saturating_sub(outcome.succeeded)),
+        None if stop && source.phase != Phase::Setup => outcome.succeeded,
+        None => 0,
+    }
 }
 
 /// The native ones of the machines, and every other that was used, refused or not: a filter kills what calls through

@@ -111,6 +111,8 @@ pub struct CallReport {
     pub count: Count,
     /// What the engine's default does with it; `None` where it has no name.
     pub engine_default: Option<&'static str>,
+    /// What became of it under the filter in force; `None` in set-up, and in what the policy leaves out.
+    pub fate: Option<Fate>,
     /// What the recommended profile does with it.
     pub profile: &'static str,
     /// Runs in which it was seen.
@@ -141,8 +143,10 @@ pub struct Count {
     pub total: u64,
     /// Returned without an error.
     pub succeeded: u64,
-    /// Killed, trapped or answered 0 by the filter in force.
+    /// Killed, trapped or answered by a filter, and so neither a success nor a failure.
     pub stopped: u64,
+    /// Turned away or answered by a filter, among all the others; `None` where that was not counted for every call.
+    pub refused: Option<u64>,
     /// Returned an errno.
     pub failed: u64,
     /// Torn down by a signal or an exit.
@@ -315,6 +319,7 @@ fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation,
             Verdict::Conditional => "by argument",
             Verdict::Refused(_) => "refused",
         }),
+        fate: recommendation.fates.get(&call).copied(),
         profile: in_profile(call, facts, recommendation),
         runs: facts.runs.len(),
         windows: facts.windows,
@@ -360,6 +365,7 @@ impl Count {
             total: outcome.total(),
             succeeded: outcome.succeeded.saturating_sub(stopped),
             stopped,
+            refused: outcome.refused(),
             failed: outcome.failed,
             interrupted: outcome.interrupted,
             unfinished: outcome.unfinished,

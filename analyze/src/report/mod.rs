@@ -13,4 +13,4 @@ mod tests;
 pub use capabilities::{CapabilityReport, ClassReport, capabilities_json, capabilities_summary, capabilities_text};
 pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, SourceReport, StartReport, WhoReport};
 pub use render::RenderError;
-pub use summary::summary;
+pub use summary::{learning, summary};

@@ -7,9 +7,8 @@ use super::render::{RenderError, render};
 use crate::behaviour::Behaviour;
 use crate::compare::{Comparison, Measure};
 use crate::finding::{Finding, Severity};
-use crate::known::{CRUN, RUNC};
 use crate::policy::{Dialect, Policy};
-use crate::recommend::{Recommendation, Start};
+use crate::recommend::{LEARNED, Recommendation, Start, is_of_plain_runtimes};
 use crate::text::{time, visible};
 
 /// The profile's name in the line that applies it; the caller's shell knows the real one.
@@ -80,24 +79,36 @@ pub(super) fn brief(finding: &Finding) -> Brief<'_> {
     }
 }
 
+/// What `ctrec recommend --learn` says beside the profile: what it is for, and the line that applies it.
+pub fn learning(dialect: Dialect) -> String {
+    let line = match dialect {
+        Dialect::Docker => docker_line(LEARNED, "IMAGE"),
+        Dialect::Oci => oci_line(LEARNED),
+    };
+    format!(
+        "A filter that refuses nothing: it is in force, so that set-up ends exactly there, and hides no call.\n\
+         It protects nothing either: record under it, where that may be. Start the recording, then:\n  {line}\n"
+    )
+}
+
 /// The line that applies the profile. It is meant to be pasted, so an image that is no plain word is not in it.
 fn apply(behaviour: &Behaviour, dialect: Dialect) -> String {
     match dialect {
         Dialect::Docker => {
             let image = behaviour.containers().values().find_map(|facts| facts.image.as_deref());
             let image = image.filter(|image| is_plain(image)).unwrap_or("IMAGE");
-            format!("docker run --security-opt seccomp={FILE} {}", visible(image))
+            docker_line(FILE, &visible(image))
         }
-        Dialect::Oci => {
-            format!("jq '.linux.seccomp = input' config.json {FILE} > config.new && mv config.new config.json")
-        }
+        Dialect::Oci => oci_line(FILE),
     }
 }
 
-/// Whether no engine stands above the runtime, which reads a bundle's `config.json` and no profile of docker's.
-fn is_of_plain_runtimes(behaviour: &Behaviour) -> bool {
-    let mut engines = behaviour.containers().values().map(|facts| facts.engine.as_str()).peekable();
-    engines.peek().is_some() && engines.all(|engine| [RUNC, CRUN].contains(&engine))
+fn docker_line(file: &str, image: &str) -> String {
+    format!("docker run --security-opt seccomp={file} {image}")
+}
+
+fn oci_line(file: &str) -> String {
+    format!("jq '.linux.seccomp = input' config.json {file} > config.new && mv config.new config.json")
 }
 
 fn is_plain(image: &str) -> bool {

@@ -1,10 +1,10 @@
 use ctrec_recording::{LossKind, Origin, Phase, Recording};
 use proptest::prelude::*;
 
-use super::{Report, summary};
+use super::{Report, learning, summary};
 use crate::behaviour::Behaviour;
 use crate::policy::{Dialect, Policy};
-use crate::recommend::recommend;
+use crate::recommend::{Fate, recommend};
 use crate::testing::{Run, allowing, denied, granted, recordings};
 
 const HOSTILE: &str = "/bin/\u{1b}]0;owned\u{7}x\n| </td><script>alert(1)</script> `rm` [a](http://b) \u{202e}*";
@@ -56,9 +56,45 @@ fn what_the_filter_killed_did_not_succeed() {
     let by_phase: Vec<_> = mount.sources.iter().map(|of| (of.phase, of.count.succeeded, of.count.stopped)).collect();
     assert_eq!(by_phase, [(Phase::Setup, 1, 0), (Phase::Workload, 0, 2)]);
     let text = report.text().unwrap();
-    assert!(text.contains(", 2 killed or answered 0 by the filter in force"), "{text}");
-    let row = "| init | workload | `/usr/sbin/nginx` | 2 | 0 | 0 | 0 | 2 |";
+    assert!(text.contains(", 2 killed, trapped or answered by a filter"), "{text}");
+    let row = "| init | workload | `/usr/sbin/nginx` | 2 | 0 | 0 | 0 | 2 |  |";
     assert!(report.markdown().unwrap().contains(row), "{}", report.markdown().unwrap());
+}
+
+#[test]
+fn every_form_says_what_a_filter_refused_and_the_way_out() {
+    let way_out = ["ctrec recommend --learn > learn.json", "docker run --security-opt seccomp=learn.json"];
+    for run in [sample(), Run::new("r").failed("mount", 1, 3).refused(3).that(|it| it.seccomp_json = None)] {
+        let report = report(&run);
+        let behaviour = behaviour(&run.recording);
+        let screen =
+            summary(&behaviour, &recommend(&behaviour, &Policy::default()).unwrap(), &Policy::default()).unwrap();
+        for form in [report.text().unwrap(), report.markdown().unwrap(), report.json().unwrap(), screen] {
+            let words = form.split_whitespace().collect::<Vec<_>>().join(" ").replace("&gt;", ">");
+            assert!(words.contains("refused by the filter that the container ran under"), "{form}");
+            assert!(way_out.iter().all(|line| words.contains(line)), "{form}");
+        }
+    }
+}
+
+#[test]
+fn counted_refusals_are_in_every_form() {
+    let run = Run::new("r").that(|it| it.seccomp_json = None).failed("mount", 1, 5).refused(3).made("read", 2);
+    let report = report(&run);
+    let calls = &report.containers[0].calls;
+    let told: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.count.refused, call.fate)).collect();
+    assert_eq!(told, [("mount", Some(3), Some(Fate::Made)), ("read", None, Some(Fate::Made))]);
+    assert!(report.text().unwrap().contains(", 3 refused\n"), "{}", report.text().unwrap());
+    assert!(report.markdown().unwrap().contains("| 5 | 5 | 0 | 0 | 0 | 3 | EPERM 5 |"));
+    let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+    let mount = &json["containers"][0]["calls"][0];
+    assert_eq!((&mount["count"]["refused"], &mount["fate"]), (&3.into(), &"made".into()));
+}
+
+#[test]
+fn the_profile_to_record_under_says_how_it_is_applied() {
+    assert!(learning(Dialect::Docker).contains("docker run --security-opt seccomp=learn.json IMAGE"));
+    assert!(learning(Dialect::Oci).contains("config.json learn.json"));
 }
 
 #[test]
