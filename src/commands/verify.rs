@@ -27,7 +27,9 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     if !quiet {
         for Finding { text, advice, evidence, .. } in &checked.masked {
             tell(&format!("recorded under a filter: {text}. {advice}"));
-            evidence.iter().for_each(|line| tell(&format!("    {line}")));
+            for line in evidence {
+                tell(&format!("    {line}"));
+            }
         }
         let names: Vec<&str> = runtimes.into_iter().map(refused::name).collect();
         tell(&checked.recorded.line("recorded calls"));

@@ -21,7 +21,7 @@ use crate::recorder::{Recorded, Recorder, ctrec};
 const SCRIPT: &str = "/programs/int80 500 && /programs/i386 && /programs/probe 163; /programs/probe 9999; \
                       /programs/probe 1073741863; cat /proc/self/status";
 
-/// pivot_root, of x86-64: a runtime's set-up cannot do without it.
+/// `pivot_root`, of x86-64: a runtime's set-up cannot do without it.
 const PIVOT_ROOT: (Abi, i64) = (Abi::X86_64, 155);
 
 #[test]

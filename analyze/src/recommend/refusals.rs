@@ -23,8 +23,8 @@ pub(super) fn refusals(evidence: &Evidence<'_>) -> Vec<Finding> {
         named(evidence, Fate::Refused).partition(|(_, wanted)| wanted.outcome().errnos.keys().eq([&ENOSYS]));
     let (some, unsure) = (refused_sometimes(evidence), named(evidence, Fate::RefusedOrFailed).collect());
     let findings = [
-        always(evidence, refused, &way_out),
-        reported_absent(evidence, absent, &way_out),
+        always(evidence, &refused, &way_out),
+        reported_absent(evidence, &absent, &way_out),
         sometimes(some, &way_out),
         perhaps(unsure, &way_out),
         by_another_filter(evidence),
@@ -43,29 +43,29 @@ fn refused_sometimes<'a>(evidence: &'a Evidence<'_>) -> Vec<Seen<'a>> {
     named(evidence, Fate::Made).filter(|(_, wanted)| wanted.refused > 0 && !wanted.unhindered).collect()
 }
 
-fn always(evidence: &Evidence<'_>, calls: Vec<Seen<'_>>, way_out: &str) -> Option<Finding> {
+fn always(evidence: &Evidence<'_>, calls: &[Seen<'_>], way_out: &str) -> Option<Finding> {
     let text = format!(
         "{} refused by the filter that the container ran under{}; what would have come after is not known",
         were(calls.len()),
-        match left_out(evidence, &calls) {
+        match left_out(evidence, calls) {
             0 => ", and not left out, for another reason".to_owned(),
             all if all == calls.len() => ", and left out".to_owned(),
             some => format!(", and {some} left out"),
         }
     );
     let advice = format!("To know it, {way_out}. --include NAME allows a call without knowing.");
-    let lines = lines_with_reason(evidence, &calls);
+    let lines = lines_with_reason(evidence, calls);
     (!calls.is_empty()).then(|| finding(Severity::Incomplete, Kind::Refused, text, &advice, lines))
 }
 
-fn reported_absent(evidence: &Evidence<'_>, calls: Vec<Seen<'_>>, way_out: &str) -> Option<Finding> {
-    let by_profile = if left_out(evidence, &calls) == calls.len() { ", as by the profile" } else { "" };
+fn reported_absent(evidence: &Evidence<'_>, calls: &[Seen<'_>], way_out: &str) -> Option<Finding> {
+    let by_profile = if left_out(evidence, calls) == calls.len() { ", as by the profile" } else { "" };
     let text = format!(
         "{} reported absent (ENOSYS) by the filter in force{by_profile}; programs fall back to older calls",
         were(calls.len())
     );
     let advice = format!("Nothing to do. To see the workload with them, {way_out}.");
-    let lines = lines_with_reason(evidence, &calls);
+    let lines = lines_with_reason(evidence, calls);
     (!calls.is_empty()).then(|| finding(Severity::Note, Kind::Refused, text, &advice, lines))
 }
 
