@@ -116,7 +116,13 @@ struct Tables<'a> {
     run: Arc<str>,
     programs: BTreeMap<u32, Arc<str>>,
     unknown: Arc<str>,
+    /// Counted refusals are to be believed.
+    exact: bool,
 }
+
+/// What makes a call that was missed at its beginning look refused: the hook of the recorder that sees calls begin, and
+/// the map that holds them.
+const BLINDING: [(LossKind, &str); 2] = [(LossKind::RecursionMiss, "on_sys_enter"), (LossKind::MapFull, "tasks")];
 
 /// The columns that tell where a row of a windowed table belongs.
 struct Place {
@@ -136,7 +142,9 @@ macro_rules! place {
 impl<'a> Tables<'a> {
     fn new(recording: &'a Recording, chosen: &'a BTreeSet<u32>) -> Self {
         let programs = recording.programs.iter().map(|program| (program.program, Arc::from(program.path.as_str())));
+        let blinds = |loss: &Loss| BLINDING.contains(&(loss.kind, loss.detail.as_str()));
         Self {
+            exact: !recording.losses.iter().any(blinds),
             recording,
             chosen,
             run: Arc::from(recording.header.run.as_str()),
@@ -212,7 +220,7 @@ impl<'a> Tables<'a> {
                 seen: Some(Seen { first_ns: row.first_ns, last_ns: row.last_ns }),
                 ..Outcome::default()
             };
-            outcome.refusals = Refusals::of(row.refused, outcome.total());
+            outcome.refusals = Refusals::of(row.refused.filter(|_| self.exact), outcome.total());
             add(&place!(row), row.abi, row.number, &outcome);
         }
         for row in &self.recording.errnos {

@@ -11,9 +11,10 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// Of a row: `None` where nobody counted. A broken store may have more refused calls than calls.
+    /// Of a row: `None` where nobody counted. A row may have more refused calls than calls: the two are counted one after
+    /// the other, and a window may end between.
     pub(super) fn of(refused: Option<u64>, total: u64) -> Self {
-        refused.map_or_else(Self::default, |refused| Self { counted: total, refused: refused.min(total) })
+        refused.map_or_else(Self::default, |refused| Self { counted: total, refused })
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -23,6 +24,6 @@ impl Refusals {
 
     /// How many of `total` calls were turned away, if every one of them was counted.
     pub(super) fn among(self, total: u64) -> Option<u64> {
-        (total > 0 && self.counted == total).then_some(self.refused)
+        (total > 0 && self.counted == total).then_some(self.refused.min(total))
     }
 }

@@ -78,6 +78,16 @@ fn refusals_are_known_where_every_call_was_counted() {
     assert_eq!(refused(&counted), Some(2));
     assert_eq!(refused(&counted.clone().window(3).made("read", 1)), None, "nobody knows of the last");
     assert_eq!(refused(&Run::new("r").made("read", 1)), None);
+    let late = Run::new("r").failed("read", 1, 3).refused(2).window(2).number(0, 0).refused(1);
+    assert_eq!(refused(&late), Some(3), "the window ended between call and refusal");
+    let missed = |kind, detail| refused(&counted.clone().loss(kind, 1, detail));
+    assert_eq!(
+        missed(LossKind::RecursionMiss, "on_sys_enter"),
+        None,
+        "a call whose beginning was missed looks refused"
+    );
+    assert_eq!(missed(LossKind::MapFull, "tasks"), None);
+    assert_eq!(missed(LossKind::RecursionMiss, "on_sys_exit"), Some(2));
     let mut lost = counted;
     lost.recording.calls.clear();
     assert_eq!(refused(&lost), None, "errnos alone count no call");
