@@ -21,6 +21,9 @@ use crate::recorder::{Recorded, Recorder, ctrec};
 const SCRIPT: &str = "/programs/int80 500 && /programs/i386 && /programs/probe 163; /programs/probe 9999; \
                       /programs/probe 1073741863; cat /proc/self/status";
 
+/// Refusals are counted, not judged.
+const EXACT: [&str; 2] = ["--refused", "exact"];
+
 /// `pivot_root`, of x86-64: a runtime's set-up cannot do without it.
 const PIVOT_ROOT: (Abi, i64) = (Abi::X86_64, 155);
 
@@ -50,7 +53,7 @@ fn learn_in_a_bundle(runtime: Runtime) {
             seccomp: Some(serde_json::from_str(&profile).unwrap()),
         };
         let bundle = Bundle::new(runtime, &spec);
-        let recorder = Recorder::start();
+        let recorder = Recorder::start_with(&EXACT);
         let printed = bundle.run().success();
         let store = recorder.stop();
         assert_nothing_was_hidden(&printed, &store, bundle.id());
@@ -70,7 +73,7 @@ fn docker_hides_nothing_under_the_profile_to_learn_with() {
     let profile = folder.path().join("learn.json");
     fs::write(&profile, ctrec(&["recommend", "--learn"]).success()).unwrap();
     let seccomp = format!("seccomp={}", text(&profile));
-    let recorder = Recorder::start();
+    let recorder = Recorder::start_with(&EXACT);
     let fixed = ["run", "--name", "web", "--network", "none"];
     let printed = dockerd.docker(&[&fixed[..], &["--security-opt", &seccomp, "tiny", "sh", "-c", SCRIPT]].concat());
     let store = recorder.stop();
@@ -82,6 +85,9 @@ fn assert_nothing_was_hidden(printed: &str, store: &TempDir, name: &str) {
     assert!(printed.lines().any(|line| line == "Seccomp:\t2"), "a filter is in force: {printed}");
     let recorded = Recorded::read(store.path(), name);
     assert_eq!(recorded.recording().losses, [], "nothing may be lost");
+    for row in recorded.rows().filter(|row| row.phase != Phase::Setup) {
+        assert_eq!(row.refused, Some(0), "{row:?}");
+    }
     let made = |path: &str, abi, number| -> u64 {
         let rows = recorded.rows_of(path).filter(|row| (row.abi, row.number) == (abi, number));
         rows.filter(|row| row.phase == Phase::Workload).map(|row| row.succeeded).sum()

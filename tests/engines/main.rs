@@ -2,7 +2,7 @@
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
 //! (`harness`, `broken`, `counting`, `elsewhere`, `in_docker`, `in_force`, `in_runtimes`, `learning`, `lifetimes`,
-//! `phases`, `recognised`). Does not: anything that passes without root (see the other files of `tests/`).
+//! `phases`, `recognised`, `refusals`). Does not: anything that passes without root (see the other files of `tests/`).
 //!
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
 
@@ -31,5 +31,6 @@ mod profile;
 mod program;
 mod recognised;
 mod recorder;
+mod refusals;
 mod site;
 mod wait;

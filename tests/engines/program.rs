@@ -18,7 +18,7 @@ pub(crate) enum Program {
     I386,
     /// Calls that do not return before the program is killed.
     Blocked,
-    /// Calls that the program's own filter turns away.
+    /// Calls that the program's own filter turns away, answers or traps.
     Refused,
     /// Chains of executions.
     Execs,

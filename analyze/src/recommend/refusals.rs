@@ -84,7 +84,7 @@ fn perhaps(calls: Vec<Seen<'_>>, way_out: &str) -> Option<Finding> {
         "{} refused by the filter in force or failed in the kernel, by its arguments; kept in the profile",
         were(calls.len())
     );
-    let advice = format!("To know which, {way_out}.");
+    let advice = format!("To know which, record with --refused exact; or {way_out}.");
     (!calls.is_empty()).then(|| finding(Severity::Note, Kind::RefusedOrFailed, text, &advice, lines(calls)))
 }
 
@@ -110,8 +110,9 @@ fn namespace_flags(evidence: &Evidence<'_>) -> Option<Finding> {
 
 fn unknown_filter(evidence: &Evidence<'_>) -> Option<Finding> {
     let text = "the filter that the container ran under is not known, so calls that it refused cannot be told from failed ones, and stay in the profile";
+    let advice = format!("{START_FIRST} Recorded with --refused exact, it needs not be known.");
     let who: Vec<String> = evidence.filters.unknown.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-    (!who.is_empty()).then(|| finding(Severity::Note, Kind::FilterUnknown, text, START_FIRST, who))
+    (!who.is_empty()).then(|| finding(Severity::Note, Kind::FilterUnknown, text, &advice, who))
 }
 
 fn were(count: usize) -> String {

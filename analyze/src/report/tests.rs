@@ -84,7 +84,7 @@ fn counted_refusals_are_in_every_form() {
     let calls = &report.containers[0].calls;
     let told: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.count.refused, call.fate)).collect();
     assert_eq!(told, [("mount", Some(3), Some(Fate::Made)), ("read", None, Some(Fate::Made))]);
-    assert!(report.text().unwrap().contains(", 3 refused\n"), "{}", report.text().unwrap());
+    assert!(report.text().unwrap().contains(", 3 refused by a filter\n"), "{}", report.text().unwrap());
     assert!(report.markdown().unwrap().contains("| 5 | 5 | 0 | 0 | 0 | 3 | EPERM 5 |"));
     let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
     let mount = &json["containers"][0]["calls"][0];
