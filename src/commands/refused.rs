@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use ctrec_analyze::behaviour::{Behaviour, CallId};
-use ctrec_analyze::finding::{Finding, Kind};
+use ctrec_analyze::finding::Finding;
 use ctrec_analyze::policy::Policy;
 use ctrec_analyze::profile::{Action, Profile};
 use ctrec_analyze::recommend::{Fate, needed_to_start, recommend};
@@ -76,8 +76,7 @@ pub(super) fn check(behaviour: &Behaviour, policy: &Policy, candidates: &[Candid
             checked.put(candidate, call, &[None], Some(format!("to start it: {baselines}")));
         }
     }
-    let masks = |finding: &Finding| matches!(finding.kind, Kind::Refused | Kind::RefusedOrFailed);
-    checked.masked = recommendation.findings.into_iter().filter(masks).collect();
+    checked.masked = recommendation.refusals().cloned().collect();
     Ok(checked)
 }
 

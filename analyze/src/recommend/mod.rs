@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ctrec_recording::Phase;
 
 use crate::behaviour::{Behaviour, CallId, Outcome, Source};
-use crate::finding::Finding;
+use crate::finding::{Finding, Kind};
 use crate::known;
 use crate::policy::Policy;
 use crate::profile::{Action, Architecture, Profile, Reason, Rule};
@@ -52,6 +52,13 @@ pub struct Recommendation {
     pub stopped: BTreeMap<(CallId, Source), u64>,
     /// Under which runtimes the profile starts.
     pub start: Start,
+}
+
+impl Recommendation {
+    /// Those of the findings that say what the filter in force hid from the recording, or may have.
+    pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| matches!(finding.kind, Kind::Refused | Kind::RefusedOrFailed))
+    }
 }
 
 /// Why nothing can be recommended.
