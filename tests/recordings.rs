@@ -19,6 +19,19 @@ const OUTPUTS: [(&str, &[&str]); 6] = [
     ("report.json", &["report", "--format", "json"]),
 ];
 
+/// The same of recordings that have capability checks.
+const OF_CAPABILITIES: [(&str, &[&str]); 3] = [
+    ("caps.flags", &["caps", "--quiet"]),
+    ("caps.txt", &["caps", "--format", "text"]),
+    ("caps.json", &["caps", "--format", "json"]),
+];
+
+/// Whether a hook on capability checks recorded a case.
+fn has_checks(case: &Path) -> bool {
+    let mut runs = fs::read_dir(case.join("store")).unwrap().map(|run| run.unwrap().path().join("run.json"));
+    runs.any(|header| fs::read_to_string(header).unwrap().contains("/cap_capable"))
+}
+
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recordings");
     let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -40,8 +53,10 @@ fn real_recordings_give_what_they_must() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some();
     let cases = cases();
     assert!(cases.len() >= 2, "there are cases");
+    assert!(cases.iter().any(|case| has_checks(case)) && !cases.iter().all(|case| has_checks(case)), "of both formats");
     for case in cases {
-        for (file, words) in OUTPUTS {
+        let of_capabilities = if has_checks(&case) { &OF_CAPABILITIES[..] } else { &[] };
+        for (file, words) in OUTPUTS.iter().chain(of_capabilities) {
             let (given, expected) = (ctrec(&case, words), case.join("expected").join(file));
             if update {
                 fs::create_dir_all(expected.parent().unwrap()).unwrap();

@@ -92,9 +92,6 @@ impl<'a> Rows<'a> {
         if let Some(why) = probe(row) {
             return Some(Verdict::new(Class::Probe, why));
         }
-        if let Some(why) = self.beyond_reach(row) {
-            return Some(Verdict::new(Class::Unreachable, why));
-        }
         if kind.needless {
             return Some(Verdict::new(Class::Needless, "the arguments of the call ask for nothing that needs it"));
         }
@@ -102,7 +99,7 @@ impl<'a> Rows<'a> {
             let why = row.asked.why(|meaning| meaning == Meaning::Shown).unwrap_or_default();
             return Some(Verdict::new(Class::Harmless, format!("the call succeeds either way; {why}")));
         }
-        None
+        self.beyond_reach(row).map(|why| Verdict::new(Class::Unreachable, why))
     }
 
     /// Why no added capability changes the verdict.

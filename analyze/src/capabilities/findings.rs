@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctrec_recording::{Origin, Phase};
+use ctrec_recording::{Cause, Origin, Phase};
 
 use super::class::{Class, Judged};
 use super::{Hook, silent};
-use crate::behaviour::{Behaviour, Outcome};
+use crate::behaviour::{Behaviour, IdentityKey, Outcome};
 use crate::finding::{Finding, Kind, Severity};
 use crate::known::{Meaning, capability_number};
 use crate::policy::Policy;
@@ -225,7 +225,8 @@ fn covers_groups(range: &str) -> bool {
 
 fn unread_files(evidence: &Evidence<'_, '_>) -> Option<Finding> {
     let identities = silent::of_workload(evidence.behaviour, evidence.policy);
-    let executed: BTreeSet<&str> = identities.keys().map(|key| &*key.source.program).collect();
+    let untold = |key: &&&IdentityKey| key.cause == Cause::Execve && silent::gained(key).is_none();
+    let executed: BTreeSet<&str> = identities.keys().filter(untold).map(|key| &*key.source.program).collect();
     let files = evidence.behaviour.files();
     let unread = files.iter().filter(|(path, file)| file.unread && executed.contains(*path));
     let unread: Vec<String> = unread.map(|(path, _)| visible(path)).collect();

@@ -164,13 +164,13 @@ impl Capabilities {
         let hook = Hook::of(behaviour)?;
         let rows = Rows::of(behaviour, policy);
         let judged = rows.judge();
-        let mut reasons = reasons::of_checks(&judged);
+        let mut pieces = reasons::of_checks(&judged);
         let mut apart = reasons::apart(&judged);
         let silent = silent::all(behaviour, policy);
-        reasons.extend(silent.needs);
+        pieces.extend(silent.needs);
         apart.extend(silent.apart);
         apart.sort_by(|a, b| (a.class, a).cmp(&(b.class, b)));
-        let needs = reasons::gather(reasons);
+        let needs = reasons::gather(pieces);
         let names: BTreeSet<&str> = needs.iter().map(|need| need.capability.as_str()).collect();
         let findings =
             findings::all(&findings::Evidence { behaviour, policy, judged: &judged, needed: &names, hook: &hook });

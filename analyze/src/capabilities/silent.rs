@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ctrec_recording::{Cause, Namespace, Origin, Phase};
 
-use super::reasons::Reasons;
+use super::reasons::Piece;
 use super::{Apart, Class, Reason, ReasonKind};
 use crate::behaviour::{Behaviour, FileCapabilities, IdentityKey};
 use crate::known::{capability_label, capability_number};
@@ -15,7 +15,7 @@ use crate::policy::Policy;
 /// What identities and files show.
 #[derive(Debug, Default)]
 pub(super) struct Silent {
-    pub(super) needs: Reasons,
+    pub(super) needs: Vec<Piece>,
     pub(super) apart: Vec<Apart>,
 }
 
@@ -24,6 +24,7 @@ pub(super) fn all(behaviour: &Behaviour, policy: &Policy) -> Silent {
     let mut silent = Silent::default();
     let identities = of_workload(behaviour, policy);
     let files = behaviour.files();
+    let unread = FileCapabilities { unread: true, ..FileCapabilities::default() };
     let given = given_ambient(behaviour, policy);
     let nobody_gains = behaviour.containers().values().all(|facts| facts.no_new_privs == Some(true));
     let mut executed: BTreeMap<(&str, Origin), Vec<(&IdentityKey, u64)>> = BTreeMap::new();
@@ -37,8 +38,8 @@ pub(super) fn all(behaviour: &Behaviour, policy: &Policy) -> Silent {
         silent.add_ambient(key, count, given);
     }
     for ((program, origin), identities) in executed {
-        if let Some(file) = files.get(program).filter(|_| !nobody_gains) {
-            silent.add_file((program, origin), file, &identities);
+        if !nobody_gains {
+            silent.add_file((program, origin), files.get(program).unwrap_or(&unread), &identities);
         }
     }
     silent
@@ -80,26 +81,31 @@ impl Silent {
     /// What an executed file permits must be in the bounding set: where the file also makes it effective, execve fails
     /// with EPERM otherwise. Where it was not in the recorded one, the file ran without.
     fn add_file(&mut self, (program, origin): (&str, Origin), file: &FileCapabilities, ran: &[(&IdentityKey, u64)]) {
-        for name in &file.names {
-            let mask = capability_number(name).and_then(|number| 1_u64.checked_shl(number)).unwrap_or(0);
-            let took =
-                ran.iter().filter(|(key, _)| key.bounding & mask != 0 && (key.root || key.permitted & mask != 0));
-            let count = took.map(|(_, count)| *count).fold(0, u64::saturating_add);
-            if count > 0 {
-                let why = "its file has it, and without it in the bounding set execve fails with EPERM";
-                let reason = Reason {
-                    kind: ReasonKind::FileCapabilities,
-                    program: program.to_owned(),
-                    origin,
-                    call: None,
-                    abi: None,
-                    functions: Vec::new(),
-                    count,
-                    why: why.to_owned(),
-                };
-                self.needs.push((name.clone(), reason));
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for (key, count) in ran {
+            for name in names(of_file(file, key) & key.bounding) {
+                let sum = counts.entry(name).or_default();
+                *sum = sum.saturating_add(*count);
             }
         }
+        for (name, count) in counts {
+            let why = "its file has it, and without it in the bounding set execve fails with EPERM";
+            let reason = Reason {
+                kind: ReasonKind::FileCapabilities,
+                program: program.to_owned(),
+                origin,
+                call: None,
+                abi: None,
+                functions: Vec::new(),
+                count,
+                why: why.to_owned(),
+            };
+            self.push(name, reason);
+        }
+    }
+
+    fn push(&mut self, capability: String, reason: Reason) {
+        self.needs.push(Piece { capability, reason, asked: None });
     }
 
     /// A list of a few is one that the program knows, and capset fails unless it has them all. One of most of what it
@@ -113,7 +119,7 @@ impl Silent {
         for name in names(kept) {
             if few {
                 let why = "keeps it by a list of its own, which fails as a whole without it";
-                self.needs.push((name, reason(key, ReasonKind::Capset, count, why)));
+                self.push(name, reason(key, ReasonKind::Capset, count, why));
             } else {
                 self.apart.push(kept_of_many(key, name, count));
             }
@@ -122,10 +128,29 @@ impl Silent {
 
     fn add_ambient(&mut self, key: &IdentityKey, count: u64, given: u64) {
         for name in names(key.ambient & !given) {
-            let why = "hands it to the programs that it executes, in their ambient set";
-            self.needs.push((name, reason(key, ReasonKind::Ambient, count, why)));
+            let why = "was handed it in its ambient set, into which nothing goes that the container has not";
+            self.push(name, reason(key, ReasonKind::Ambient, count, why));
         }
     }
+}
+
+/// What a program has of its file's capabilities. Root has everything by being root, so there the file must tell.
+fn of_file(file: &FileCapabilities, key: &IdentityKey) -> u64 {
+    let masks = file.names.iter().filter_map(|name| 1_u64.checked_shl(capability_number(name)?));
+    let read = masks.fold(0, |all, mask| all | mask);
+    if key.root {
+        return read;
+    }
+    let gained = if file.unread { gained(key).unwrap_or(0) } else { 0 };
+    (read | gained) & key.permitted
+}
+
+/// What another user than root has after an execve, and not by its ambient set, it has from the file. `None` where the
+/// credentials do not tell: root has all that is bounded, and so has who is root by the real user alone.
+pub(super) fn gained(key: &IdentityKey) -> Option<u64> {
+    let gained = key.permitted & !key.ambient;
+    let all = gained == key.bounding && gained.count_ones() > 1;
+    (!key.root && !all).then_some(gained)
 }
 
 fn names(mask: u64) -> impl Iterator<Item = String> {

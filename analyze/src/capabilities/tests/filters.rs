@@ -53,6 +53,7 @@ fn known_probes_are_told_by_their_functions() {
         ("SYS_ADMIN", "setsockopt", &["do_jit", "bpf_int_jit_compile"]),
         ("SYS_ADMIN", "listxattr", &["simple_xattr_list"]),
         ("SYS_ADMIN", "listxattr", &["ovl_listxattr"]),
+        ("SYS_ADMIN", "listxattr", &["some_filesystem", "vfs_listxattr"]),
         ("SYS_ADMIN", "statmount", &["__do_sys_statmount"]),
         ("SYS_RESOURCE", "write", &["ext4_has_free_clusters"]),
         ("SYS_ADMIN", "write", &["oom_badness"]),
@@ -122,7 +123,8 @@ fn what_a_program_gave_up_itself_cannot_be_added() {
 #[test]
 fn arguments_that_ask_for_nothing_need_nothing() {
     for (capability, call) in [("SETUID", "setuid"), ("SETGID", "setgid"), ("SETPCAP", "capset"), ("FSETID", "chmod")] {
-        for question in [granted(capability, call), denied(capability, call)] {
+        let of_user = Question { root: false, ..denied(capability, call) };
+        for question in [granted(capability, call), denied(capability, call), of_user] {
             assert_eq!(class(Question { needless: true, ..question }), Class::Needless);
         }
     }

@@ -48,6 +48,18 @@ fn counts_of_windows_and_outcomes_are_summed_where_the_reason_is_one() {
     let judged = judge(&run);
     let counts: Vec<u64> = judged.needs[0].reasons.iter().map(|reason| reason.count).collect();
     assert_eq!(counts, [6, 1]);
+    assert_eq!(judged.needs[0].reasons[0].functions[0].samples, 3, "three samples of one kind");
+}
+
+#[test]
+fn kinds_that_differ_in_what_does_not_show_are_one_line() {
+    let question = || granted("SETPCAP", "capset").by(&["cap_capset"]);
+    let kinds = [true, false].map(|bounded| Question { bounded, needless: true, ..question() });
+    let judged = asked(kinds);
+    assert_eq!((judged.apart.len(), judged.apart[0].count, judged.apart[0].functions[0].samples), (1, 2, 2));
+    let kinds = [true, false].map(|bounded| Question { bounded, ..question() });
+    let reasons = &asked(kinds).needs[0].reasons;
+    assert_eq!((reasons.len(), reasons[0].count, reasons[0].functions[0].samples), (1, 2, 2));
 }
 
 #[test]

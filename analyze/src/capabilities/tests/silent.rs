@@ -22,6 +22,24 @@ fn an_executed_file_needs_its_capabilities_in_the_bounding_set() {
 }
 
 #[test]
+fn a_file_that_nobody_read_is_told_by_what_its_user_has() {
+    let ran = |permitted: &[&str], bounding: &[&str], ambient: &[&str]| {
+        judge(&run().program("/bin/ping").ran(Cause::Execve, |it| {
+            (it.root, it.user) = (false, 1000);
+            (it.permitted, it.bounding, it.ambient) = (mask(permitted), mask(bounding), mask(ambient));
+        }))
+    };
+    let judged = ran(&["NET_RAW"], &["NET_RAW", "CHOWN"], &[]);
+    assert_eq!(judged.names(), ["NET_RAW"]);
+    assert!(judged.findings.iter().all(|finding| finding.kind != Kind::FilesUnread), "nothing is left to know");
+    let handed = ran(&["NET_RAW"], &["NET_RAW", "CHOWN"], &["NET_RAW"]);
+    assert_eq!(handed.needs[0].reasons[0].kind, crate::capabilities::ReasonKind::Ambient);
+    let real_root = ran(&["NET_RAW", "CHOWN"], &["NET_RAW", "CHOWN"], &[]);
+    assert!(real_root.needs.is_empty(), "root by its real user has all");
+    found(&real_root, Kind::FilesUnread);
+}
+
+#[test]
 fn files_of_a_container_with_no_new_privs_gain_nothing() {
     let run = run().that(|container| container.no_new_privs = Some(true)).program("/bin/ping").file(&["CAP_NET_RAW"]);
     assert!(judge(&run.ran(Cause::Execve, |it| it.bounding = mask(&["NET_RAW"]))).needs.is_empty());
