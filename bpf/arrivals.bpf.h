@@ -81,6 +81,7 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 		.origin = CTREC_ORIGIN_EXEC,
 		.phase = CTREC_PHASE_SETUP,
 		.returning = is_child,
+		.adopted = !is_child,
 		.runtime_mounts = mounts_of(runtime),
 		.runtime_root = root_of(runtime),
 	};

@@ -283,6 +283,19 @@ int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *tar
 	return note_check(ctx, cred, target, capability, audit_of(options), verdict, true);
 }
 
+/* Loaded and attached by themselves, to find out whether this kernel takes such a program at all. */
+SEC("fexit/cap_capable")
+int BPF_PROG(try_fexit)
+{
+	return 0;
+}
+
+SEC("kretprobe/cap_capable")
+int BPF_KRETPROBE(try_kretprobe)
+{
+	return 0;
+}
+
 /* A kretprobe does not see the arguments, so the kprobe leaves them here, by thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -1,13 +1,16 @@
 //! The hook that sees capability checks: which of three this kernel has, and what it cannot see.
 
+use std::mem::MaybeUninit;
+
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::{Func, FuncProto, Ptr, Typedef};
-use libbpf_rs::{Link, OpenProgramMut, ProgramMut};
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{Link, OpenProgramMut, ProgramMut, set_print};
 
 use ctrec_recording::Hook;
 
 use crate::requirements;
-use crate::skel::{CtrecProgs, OpenCtrecProgs};
+use crate::skel::{CtrecProgs, CtrecSkelBuilder, OpenCtrecProgs};
 use crate::symbols;
 
 /// One of the three, in the order in which they are tried: the first two see the options of a check.
@@ -28,16 +31,37 @@ const NAME: &str = "cap_capable";
 const TRACEPOINT_ARGUMENTS: usize = 6;
 
 impl CheckHook {
-    /// Those that this kernel may have; whether it has one shows when it is attached.
-    pub(crate) fn candidates(btf: &Btf<'_>) -> Vec<Self> {
-        let mut candidates = Vec::new();
-        if has_options(btf) {
-            candidates.extend([Self::Fexit, Self::Kprobe]);
+    /// The first that this kernel takes.
+    pub(crate) fn find(btf: &Btf<'_>) -> Option<Self> {
+        let has_options = has_options(btf);
+        let candidates =
+            [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
+        candidates.into_iter().find(|(hook, in_btf)| *in_btf && hook.is_taken()).map(|(hook, _)| hook)
+    }
+
+    /// Whether the kernel takes a program that does nothing there. Refusals are no news to the user.
+    fn is_taken(self) -> bool {
+        let print = set_print(None);
+        let taken = self.attach_trial().is_ok();
+        set_print(print);
+        taken
+    }
+
+    fn attach_trial(self) -> libbpf_rs::Result<()> {
+        let mut place = MaybeUninit::uninit();
+        let mut open = CtrecSkelBuilder::default().open(&mut place)?;
+        let trial = match self {
+            Self::Fexit => "try_fexit",
+            Self::Kprobe => "try_kretprobe",
+            Self::Tracepoint => return Ok(()), /* a tracepoint that BTF knows is there */
+        };
+        for mut program in open.open_object_mut().progs_mut() {
+            let wanted = program.name() == trial;
+            program.set_autoload(wanted);
         }
-        if has_tracepoint(btf) {
-            candidates.push(Self::Tracepoint);
-        }
-        candidates
+        let skel = open.load()?;
+        let program = skel.object().progs_mut().find(|program| program.name() == trial);
+        program.map_or(Ok(()), |program| program.attach().map(drop))
     }
 
     /// As the header names it.
@@ -58,6 +82,8 @@ impl CheckHook {
 
     /// Chooses which programs are loaded.
     pub(crate) fn choose(chosen: Option<Self>, progs: &mut OpenCtrecProgs<'_>) {
+        progs.try_fexit.set_autoload(false);
+        progs.try_kretprobe.set_autoload(false);
         let load = |program: &mut OpenProgramMut<'_>, hook| program.set_autoload(chosen == Some(hook));
         load(&mut progs.on_check_fexit, Self::Fexit);
         load(&mut progs.on_check_kprobe, Self::Kprobe);

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, btf::Btf, set_print};
+use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, btf::Btf};
 
 use ctrec_recording::Hook;
 
@@ -26,14 +26,11 @@ use crate::wire::{self, CgroupKey, KernelContainer, KernelPath, SlotKey, Wire};
 
 /// Where libbpf keeps the object; outlives [`Kernel`].
 #[derive(Debug)]
-pub(crate) struct Storage([MaybeUninit<OpenObject>; TRIES]);
-
-/// Each hook for capability checks is tried, and none at last.
-const TRIES: usize = 4;
+pub(crate) struct Storage(MaybeUninit<OpenObject>);
 
 impl Storage {
     pub(crate) fn new() -> Self {
-        Self([const { MaybeUninit::uninit() }; TRIES])
+        Self(MaybeUninit::uninit())
     }
 }
 
@@ -75,37 +72,15 @@ impl fmt::Debug for Kernel<'_> {
 }
 
 impl<'storage> Kernel<'storage> {
-    /// Loads the programs. Only the hook for capability checks is attached yet: the first that this kernel takes.
+    /// Loads the programs; nothing is attached yet.
     pub(crate) fn load(storage: &'storage mut Storage, parts: Parts) -> Result<Self, RecordError> {
         requirements::check()?;
-        let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
-        let hooks = CheckHook::candidates(&btf).into_iter().map(Some).chain([None]);
-        let mut failure = RecordError::Skeleton;
-        for (hook, place) in hooks.zip(&mut storage.0) {
-            // What libbpf says of a hook that is refused is no news to the user, as long as there is another.
-            let print = hook.and_then(|_| set_print(None));
-            let loaded = Self::load_with(place, parts, hook, &btf);
-            if hook.is_some() {
-                set_print(print);
-            }
-            match loaded {
-                Ok(kernel) => return Ok(kernel),
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
-    }
-
-    fn load_with(
-        place: &'storage mut MaybeUninit<OpenObject>,
-        parts: Parts,
-        check_hook: Option<CheckHook>,
-        btf: &Btf<'_>,
-    ) -> Result<Self, RecordError> {
         let load = |source| RecordError::Load { source };
-        let exact_exec = requirements::has_hook(btf, requirements::PREPARE_EXEC);
+        let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
+        let check_hook = CheckHook::find(&btf);
+        let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
         let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
-        let mut open = CtrecSkelBuilder::default().open(place).map_err(load)?;
+        let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
         open.progs.on_prepare_exec.set_autoload(exact_exec);
         open.progs.on_sys_enter.set_autoload(parts.exact_refusals);
         CheckHook::choose(check_hook, &mut open.progs);
@@ -117,8 +92,7 @@ impl<'storage> Kernel<'storage> {
         let template = cells::create(cpus).map_err(load)?;
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
         let skel = open.load().map_err(load)?;
-        let links = check_hook.map_or(Ok(Vec::new()), |hook| hook.attach(&skel.progs)).map_err(load)?;
-        let exact_refusals = parts.exact_refusals;
+        let (links, exact_refusals) = (Vec::new(), parts.exact_refusals);
         let kernel = Self { skel, links, cpus, exact_exec, exact_refusals, check_hook, next_container: 1 << 31 };
         for slot in 1..wire::SLOTS {
             kernel.free_slot(slot)?;
@@ -148,6 +122,10 @@ impl<'storage> Kernel<'storage> {
         for (hook, program) in all {
             let link = program.attach().map_err(|source| RecordError::Attach { hook, source })?;
             self.links.push(link);
+        }
+        if let Some(hook) = self.check_hook {
+            let links = hook.attach(progs).map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
+            self.links.extend(links);
         }
         Ok(())
     }

@@ -32,5 +32,6 @@ mod program;
 mod recognised;
 mod recorder;
 mod refusals;
+mod refused_exactly;
 mod site;
 mod wait;

@@ -21,8 +21,13 @@ pub(crate) fn ctrec(words: &[&str]) -> Outcome {
 
 /// Runs `ctrec record -- COMMAND` to its end; gives how it ended and what it recorded of the command.
 pub(crate) fn record_command(command: &[&str]) -> (Outcome, Recorded) {
+    record_command_with(&[], command)
+}
+
+/// Like [`record_command`], with more options.
+pub(crate) fn record_command_with(options: &[&str], command: &[&str]) -> (Outcome, Recorded) {
     let store = TempDir::with_prefix("ctrec-store-").expect("a temporary folder can be made");
-    let outcome = ctrec(&[&["record", "--output", text(store.path()), "--"], command].concat());
+    let outcome = ctrec(&[&["record", "--output", text(store.path())], options, &["--"], command].concat());
     let name = Path::new(command[0]).file_name().and_then(|name| name.to_str()).expect("a command has a name");
     let recorded = Recorded::read(store.path(), name);
     (outcome, recorded)
