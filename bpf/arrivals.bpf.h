@@ -42,7 +42,8 @@ static __noinline int describe_runtime(struct ctrec_arrival *arrival)
 		bytes = CTREC_ARGUMENTS;
 	if (bpf_probe_read_user(arrival->arguments, bytes, (void *)start))
 		arrival->arguments_bytes = 0; /* user space will ask /proc */
-	read_path((__u64)&fs->pwd, (__u64)fs);
+	if (read_path((__u64)&fs->pwd, (__u64)fs))
+		lose(CTREC_LOSS_READ_FAULT, arrival->place.event.container);
 	arrival->folder_bytes = path->length_bytes;
 	arrival->folder_truncated = path->truncated;
 	bpf_probe_read_kernel(arrival->folder, sizeof(arrival->folder), path->components);

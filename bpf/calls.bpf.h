@@ -83,7 +83,7 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 	if (!find_task(task, tid, &state))
 		return 0;
 	if (sets_capabilities(compat, number) && !result)
-		note_capset(task, tid, &state);
+		note_capset(task, tid);
 	settle_checks(tid, stack_of(task), state.container, outcome_of(result));
 	if (state.adopted) {
 		refused = false; /* nobody saw whether its call began */
@@ -135,7 +135,8 @@ static __always_inline bool count_errno(struct ctrec_cells *mine, __u32 number, 
 
 static __always_inline bool needs_care(__s32 number)
 {
-	return (__u32)(number - NR_FORK_CLONE_FIRST) < 4 || number == NR_CLONE3 || number == NR_EXECVEAT;
+	return (__u32)(number - NR_FORK_CLONE_FIRST) < 4 || number == NR_CLONE3 || number == NR_EXECVEAT ||
+	       number == NR_CAPSET;
 }
 
 /* The one check that a thread had asked has ended with its call; what the cache said before holds again. */

@@ -24,14 +24,6 @@
 
 #define CAPABILITY_VERSION_1 0x19980330 /* one word a set; later ones have two */
 
-static __always_inline __u64 mask_of(const kernel_cap_t *set)
-{
-	__u64 mask = 0;
-
-	bpf_probe_read_kernel(&mask, sizeof(mask), set);
-	return mask;
-}
-
 /* Whether what capset makes inheritable was inheritable or permitted before: only for more does it need SETPCAP. */
 static __always_inline bool adds_nothing_inheritable(const struct cred *cred, struct arguments *arguments)
 {
@@ -53,23 +45,22 @@ static __always_inline bool adds_nothing_inheritable(const struct cred *cred, st
  * capset.
  */
 static __noinline int is_needless(__u64 cred_address, __s32 number, bool compat, int capability,
-				  struct arguments *arguments)
+				  struct pt_regs *regs)
 {
+	struct arguments arguments = arguments_of(compat, regs);
 	const struct cred *cred = (void *)cred_address;
 	struct user_namespace *space;
 	__u32 id;
 
-	if (!arguments)
-		return 0;
 	if (capability == CAP_SETPCAP)
-		return sets_capabilities(compat, number) && adds_nothing_inheritable(cred, arguments);
+		return sets_capabilities(compat, number) && adds_nothing_inheritable(cred, &arguments);
 	if (capability == CAP_FSETID) {
 		int mode = mode_argument(compat, number);
 
-		return mode && !((mode == 2 ? arguments->second : arguments->third) & S_ISGID);
+		return mode && !((mode == 2 ? arguments.second : arguments.third) & S_ISGID);
 	}
 	space = BPF_CORE_READ(cred, user_ns);
-	id = kernel_id(space, arguments->first);
+	id = kernel_id(space, arguments.first);
 	if (capability == CAP_SETUID)
 		return sets_user(compat, number) && id == BPF_CORE_READ(cred, uid.val) &&
 		       id == BPF_CORE_READ(cred, suid.val);
@@ -116,15 +107,6 @@ static __noinline struct ctrec_check *new_check(struct ctrec_check_key *key)
 static __always_inline bool is_sampled(__u64 n, bool compat, __s32 number)
 {
 	return n <= SAMPLED_FIRST || !(n & (n - 1)) || returns_in_child(compat, number) || is_exec(compat, number);
-}
-
-/* What is permitted before a capset. */
-static __always_inline void keep_permitted(__u32 tid, const struct cred *cred)
-{
-	struct ctrec_pending *others = pending_of(tid);
-
-	if (others)
-		others->permitted = mask_of(&cred->cap_permitted);
 }
 
 /* `typed`: the verifier knows the pointers' types, so that they can be read without a helper. */
@@ -245,21 +227,14 @@ static __always_inline int note_check(void *ctx, const struct cred *cred, struct
 	key.target = quick_space_of(target, space, typed);
 	key.holder = holder == target ? key.target : quick_space_of(holder, space, typed);
 	key.flags = flags_of(task, cred, capability, verdict, typed);
-	if (may_be_needless(capability)) {
-		struct arguments arguments = arguments_of(compat, regs);
-
-		if (is_needless((__u64)cred, key.number, compat, capability, &arguments))
-			key.flags |= CTREC_CHECK_NEEDLESS;
-	}
+	if (may_be_needless(capability) && is_needless((__u64)cred, key.number, compat, capability, regs))
+		key.flags |= CTREC_CHECK_NEEDLESS;
 	check = ask(ctx, &key, quick ? asked_before(stack, &key) : 0, compat, container);
 	if (!check)
 		return lose(CTREC_LOSS_CHECKS_FULL, container);
 	if (key.number < 0)
 		count_end(check, container, CTREC_OUTCOME_NO_CALL, 1);
-	else if (sets_capabilities(compat, key.number)) {
-		keep_permitted(tid, cred);
-		await_with_others(tid, stack, check, container);
-	} else if (!quick || !await_alone(stack, slot, check, &key))
+	else if (!quick || !await_alone(stack, slot, check, &key))
 		await_with_others(tid, stack, check, container);
 	return 0;
 }
@@ -283,16 +258,27 @@ int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *tar
 	return note_check(ctx, cred, target, capability, audit_of(options), verdict, true);
 }
 
-/* Loaded and attached by themselves, to find out whether this kernel takes such a program at all. */
+/* Loaded and attached by themselves, to find out whether such a program is run here: a hook may be taken and be mute. */
+__u32 heard;
+
 SEC("fexit/cap_capable")
 int BPF_PROG(try_fexit)
 {
+	heard = 1;
 	return 0;
 }
 
 SEC("kretprobe/cap_capable")
 int BPF_KRETPROBE(try_kretprobe)
 {
+	heard = 1;
+	return 0;
+}
+
+SEC("tp_btf/cap_capable")
+int BPF_PROG(try_tracepoint)
+{
+	heard = 1;
 	return 0;
 }
 
@@ -321,13 +307,12 @@ int BPF_KRETPROBE(on_check_kretprobe, int verdict)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct question *question = bpf_map_lookup_elem(&questions, &thread);
-	struct question asked;
 
 	if (!question)
 		return 0;
-	asked = *question;
+	note_check(ctx, question->cred, question->target, question->capability, audit_of(question->options), verdict, false);
 	bpf_map_delete_elem(&questions, &thread);
-	return note_check(ctx, asked.cred, asked.target, asked.capability, audit_of(asked.options), verdict, false);
+	return 0;
 }
 
 #endif

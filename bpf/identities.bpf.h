@@ -42,27 +42,28 @@ static __always_inline void read_identity(struct ctrec_identity_key *key, const 
 static __always_inline void note_executed(struct task_struct *task, struct ctrec_task *state, struct linux_binprm *bprm)
 {
 	struct ctrec_identity_key key = { .cause = CTREC_CAUSE_EXECVE };
-	const struct cred *cred = task->cred;
+	const struct cred *cred = BPF_CORE_READ(task, cred);
 
-	if (!state->slot)
-		return;
 	read_identity(&key, cred, state);
+	state->permitted = key.permitted;
 	key.set_user_id = key.user != BPF_CORE_READ(cred, uid.val) &&
 			  BPF_CORE_READ(bprm, file, f_inode, i_mode) & S_ISUID;
-	count_identity(&key, state->container);
+	if (state->slot)
+		count_identity(&key, state->container);
 }
 
-/* After a capset that succeeded. Every capset asks for SETPCAP, and what was permitted then is kept with that. */
-static __noinline int note_capset(struct task_struct *task, __u32 tid, struct ctrec_task *state)
+/* After a capset that succeeded. */
+static __noinline int note_capset(struct task_struct *task, __u32 tid)
 {
-	struct ctrec_pending *waiting = bpf_map_lookup_elem(&pending, &tid);
 	struct ctrec_identity_key key = { .cause = CTREC_CAUSE_CAPSET };
+	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
 
-	if (!task || !state || !waiting || !state->slot)
+	if (!state)
 		return 0;
-	key.before = waiting->permitted;
-	read_identity(&key, task->cred, state);
-	return count_identity(&key, state->container);
+	key.before = state->permitted;
+	read_identity(&key, BPF_CORE_READ(task, cred), state);
+	state->permitted = key.permitted;
+	return state->slot ? count_identity(&key, state->container) : 0;
 }
 
 #endif

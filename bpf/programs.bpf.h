@@ -7,7 +7,8 @@
 
 /*
  * Writes a path up to the task's root into the scratch area, last component first. No helper does this in a tracepoint:
- * bpf_d_path is for a short list of fentry hooks.
+ * bpf_d_path is for a short list of fentry hooks. Returns whether kernel memory could not be read: the caller counts
+ * that, for each call from here deepens the stack.
  */
 __noinline int read_path(__u64 path_address, __u64 fs_address)
 {
@@ -55,8 +56,9 @@ __noinline int read_path(__u64 path_address, __u64 fs_address)
 		length = bpf_probe_read_kernel_str(&path->components[offset], NAME_BYTES,
 						   BPF_CORE_READ(dentry, d_name.name));
 		if (length < 0) {
-			lose(CTREC_LOSS_READ_FAULT, path->container);
-			break;
+			path->truncated = 1;
+			path->length_bytes = offset;
+			return 1;
 		}
 		offset += length & (NAME_BYTES * 2 - 1);
 		parent = BPF_CORE_READ(dentry, d_parent);
@@ -140,7 +142,8 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 		path->inode = key.inode;
 		path->device = key.device;
 		path->container = container;
-		read_path((__u64)&file->f_path, (__u64)BPF_CORE_READ(task, fs));
+		if (read_path((__u64)&file->f_path, (__u64)BPF_CORE_READ(task, fs)))
+			lose(CTREC_LOSS_READ_FAULT, container);
 		if (bpf_map_update_elem(&paths, &program, path, BPF_NOEXIST))
 			lose(CTREC_LOSS_PROGRAMS_FULL, container);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Namespaces that decide about capabilities: the container's user namespace, and sysctls of its network namespace. */
+/* Capability sets, and the namespaces that decide about them: the container's user namespace, its network sysctls. */
 #ifndef CTREC_SPACES_BPF_H
 #define CTREC_SPACES_BPF_H
 
@@ -27,6 +27,14 @@ static __always_inline __u32 kernel_id(struct user_namespace *space, __u32 id)
 static __always_inline bool is_root(__u32 user, struct user_namespace *space)
 {
 	return !user || user == kernel_id(space, 0);
+}
+
+static __always_inline __u64 mask_of(const kernel_cap_t *set)
+{
+	__u64 mask = 0;
+
+	bpf_probe_read_kernel(&mask, sizeof(mask), set);
+	return mask;
 }
 
 /* The sysctls that decide whether a capability is asked for at all. Without CONFIG_SYSCTL the kernel has none. */

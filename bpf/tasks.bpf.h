@@ -169,6 +169,7 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 	if (container && container->init_tid == tgid)
 		note_network(task, container);
 	out->user_space = container ? container->user_space : 0;
+	out->permitted = mask_of(&BPF_CORE_READ(task, cred)->cap_permitted);
 	out->exec_number = -1;
 	out->handlers = 1; /* it may be in one */
 	out->returning = 1; /* as it may be */

@@ -179,7 +179,6 @@ _Static_assert(sizeof(struct ctrec_check_end) == 8, "check_end");
 
 /* Checks of the call that a thread is in, where there is more than one kind. */
 struct ctrec_pending {
-	__u64 permitted; /* of a capset: the permitted set before it */
 	__u32 used;
 	__u32 pad;
 	struct ctrec_pending_check {
@@ -187,7 +186,7 @@ struct ctrec_pending {
 		__u32 count;
 	} checks[CTREC_PENDING];
 };
-_Static_assert(sizeof(struct ctrec_pending) == 16 + 8 * CTREC_PENDING, "pending");
+_Static_assert(sizeof(struct ctrec_pending) == 8 + 8 * CTREC_PENDING, "pending");
 
 /* A sampled stack. Innermost first; 0 after the last. */
 struct ctrec_asker_key {
@@ -206,7 +205,7 @@ struct ctrec_identity_key {
 	__u8 set_user_id;
 	__u32 user; /* effective, as the initial user namespace numbers it */
 	__u32 pad;
-	__u64 before; /* permitted set before a capset */
+	__u64 before; /* permitted set before a capset, as the execve or capset before that left it */
 	__u64 permitted;
 	__u64 ambient;
 	__u64 bounding;
@@ -249,8 +248,9 @@ struct ctrec_task {
 	__u8 adopted; /* it was found in the midst of a call, whose beginning was not seen */
 	__u8 pad[2];
 	__u32 user_space; /* user namespace that its container's workload was started in; 0: not yet */
+	__u64 permitted; /* permitted set as its last execve or capset left it */
 };
-_Static_assert(sizeof(struct ctrec_task) == 40, "task");
+_Static_assert(sizeof(struct ctrec_task) == 48, "task");
 
 /* A cgroup in one hierarchy: id is that of its kernfs node, equal to the inode of its folder. */
 struct ctrec_cgroup_key {

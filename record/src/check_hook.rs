@@ -1,5 +1,7 @@
 //! The hook that sees capability checks: which of three this kernel has, and what it cannot see.
 
+#![expect(unsafe_code, reason = "one call that must fail; see the SAFETY comment")]
+
 use std::mem::MaybeUninit;
 
 use libbpf_rs::btf::Btf;
@@ -30,47 +32,59 @@ const NAME: &str = "cap_capable";
 /// never released had one more, in their midst.
 const TRACEPOINT_ARGUMENTS: usize = 6;
 
+/// Seen on Linux 6.1: the functions beside `cap_capable` that call it have a copy of their own.
+const MERGED: &str = "checks in functions that the compiler merged with it (memory accounting's probe, capset)";
+
 impl CheckHook {
-    /// The first that this kernel takes.
+    /// The first that is heard of a check on this kernel.
     pub(crate) fn find(btf: &Btf<'_>) -> Option<Self> {
         let has_options = has_options(btf);
-        let candidates =
-            [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
-        candidates.into_iter().find(|(hook, in_btf)| *in_btf && hook.is_taken()).map(|(hook, _)| hook)
+        let candidates = [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
+        candidates.into_iter().find(|(hook, in_btf)| *in_btf && hook.is_heard()).map(|(hook, _)| hook)
     }
 
-    /// Whether the kernel takes a program that does nothing there. Refusals are no news to the user.
-    fn is_taken(self) -> bool {
+    /// Whether a program there is run. That the kernel takes one is not enough: with kernel.ftrace_enabled=0, Linux 6.1
+    /// attaches to a function and stays silent. Refusals are no news to the user.
+    fn is_heard(self) -> bool {
         let print = set_print(None);
-        let taken = self.attach_trial().is_ok();
+        let heard = self.try_out().unwrap_or_default();
         set_print(print);
-        taken
+        heard
     }
 
-    fn attach_trial(self) -> libbpf_rs::Result<()> {
+    fn try_out(self) -> libbpf_rs::Result<bool> {
         let mut place = MaybeUninit::uninit();
         let mut open = CtrecSkelBuilder::default().open(&mut place)?;
-        let trial = match self {
-            Self::Fexit => "try_fexit",
-            Self::Kprobe => "try_kretprobe",
-            Self::Tracepoint => return Ok(()), /* a tracepoint that BTF knows is there */
-        };
         for mut program in open.open_object_mut().progs_mut() {
-            let wanted = program.name() == trial;
+            let wanted = program.name() == self.trial();
             program.set_autoload(wanted);
         }
         let skel = open.load()?;
-        let program = skel.object().progs_mut().find(|program| program.name() == trial);
-        program.map_or(Ok(()), |program| program.attach().map(drop))
+        let Some(program) = skel.object().progs_mut().find(|program| program.name() == self.trial()) else {
+            return Ok(false);
+        };
+        let _link = program.attach()?;
+        ask_for_a_capability();
+        Ok(skel.maps.bss_data.as_ref().is_some_and(|bss| bss.heard != 0))
+    }
+
+    /// Name of the program that only listens.
+    fn trial(self) -> &'static str {
+        match self {
+            Self::Fexit => "try_fexit",
+            Self::Kprobe => "try_kretprobe",
+            Self::Tracepoint => "try_tracepoint",
+        }
     }
 
     /// As the header names it.
     pub(crate) fn describe(self) -> Hook {
         let (name, blind_to) = match self {
-            Self::Fexit => ("fexit/cap_capable", vec![]),
-            Self::Kprobe => {
-                ("kprobe/cap_capable", vec!["checks beyond those that the kernel's return probes follow at once"])
-            }
+            Self::Fexit => ("fexit/cap_capable", vec![MERGED]),
+            Self::Kprobe => (
+                "kprobe/cap_capable",
+                vec![MERGED, "checks beyond those that the kernel's return probes follow at once"],
+            ),
             Self::Tracepoint => (
                 "tp_btf/cap_capable",
                 vec!["whether a check is audited or a probe (told by the kernel functions that asked)"],
@@ -84,6 +98,7 @@ impl CheckHook {
     pub(crate) fn choose(chosen: Option<Self>, progs: &mut OpenCtrecProgs<'_>) {
         progs.try_fexit.set_autoload(false);
         progs.try_kretprobe.set_autoload(false);
+        progs.try_tracepoint.set_autoload(false);
         let load = |program: &mut OpenProgramMut<'_>, hook| program.set_autoload(chosen == Some(hook));
         load(&mut progs.on_check_fexit, Self::Fexit);
         load(&mut progs.on_check_kprobe, Self::Kprobe);
@@ -100,6 +115,13 @@ impl CheckHook {
             Self::Tracepoint => Ok(vec![attach(&progs.on_check_tracepoint)?]),
         }
     }
+}
+
+/// Makes the kernel ask whether this process has `CAP_SYS_ADMIN`, and nothing more: no host name has this length.
+fn ask_for_a_capability() {
+    // SAFETY: the kernel looks at the length before it looks at the name.
+    let result = unsafe { libc::sethostname(std::ptr::null(), usize::MAX) };
+    debug_assert_eq!(result, -1, "refused for want of the capability, or for the length");
 }
 
 /// Whether the function is there and its fourth argument is options. Before Linux 5.1 it was `audit`, which means the

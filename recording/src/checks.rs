@@ -162,7 +162,7 @@ pub struct Identity {
     pub root: bool,
     /// The file has the set-user-id bit, and it took effect.
     pub set_user_id: bool,
-    /// Permitted set before; of a [`Cause::Capset`] only.
+    /// Permitted set before, as the execve or capset before it left it; of a [`Cause::Capset`] only.
     pub before: u64,
     /// Permitted set after.
     pub permitted: u64,
