@@ -39,7 +39,8 @@ impl CheckHook {
     /// The first that is heard of a check on this kernel.
     pub(crate) fn find(btf: &Btf<'_>) -> Option<Self> {
         let has_options = has_options(btf);
-        let candidates = [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
+        let candidates =
+            [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
         candidates.into_iter().find(|(hook, in_btf)| *in_btf && hook.is_heard()).map(|(hook, _)| hook)
     }
 
