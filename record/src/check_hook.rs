@@ -44,7 +44,7 @@ impl CheckHook {
         candidates.into_iter().find(|(hook, in_btf)| *in_btf && hook.is_heard()).map(|(hook, _)| hook)
     }
 
-    /// Whether a program there is run. That the kernel takes one is not enough: with kernel.ftrace_enabled=0, Linux 6.1
+    /// Whether a program there is run. That the kernel takes one is not enough: with `kernel.ftrace_enabled=0`, Linux 6.1
     /// attaches to a function and stays silent. Refusals are no news to the user.
     fn is_heard(self) -> bool {
         let print = set_print(None);
