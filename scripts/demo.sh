@@ -1,7 +1,7 @@
 #!/bin/sh
-# From a real server to a profile that it runs under, in one go: builds ctrec, records Redis from Debian under load,
-# shows the recommended profile with its evidence, runs Redis again under that profile with the same load, and shows a
-# call outside the profile being refused. No container engine is needed.
+# From a real server to a profile and capabilities that it runs under, in one go: builds ctrec, records Redis from Debian
+# under load, shows what is recommended with its evidence, runs Redis again under just that with the same load, and shows
+# a call outside the profile and a deed outside the capabilities being refused. No container engine is needed.
 #
 # usage: scripts/demo.sh [FOLDER]      FOLDER keeps the recording and the profile; by default a new temporary one
 set -eu
@@ -116,9 +116,14 @@ say "the first 60 of $(wc -l <"$folder/report.txt") lines; all are in $folder/re
 say 'the recommended profile'
 "$ctrec" recommend --container redis-server "$folder/store" >"$folder/seccomp.json"
 
-say 'running Redis under the profile, with the same load'
-start run --profile "$folder/seccomp.json" --
-grep '^Seccomp:' "/proc/$(ask info server | sed -n 's/^process_id:\([0-9]*\).*/\1/p')/status" >&2
+say 'the recommended capabilities'
+capabilities=$("$ctrec" caps --container redis-server "$folder/store")
+printf '%s\n' "$capabilities" >&2
+
+say 'running Redis under the profile and the capabilities, with the same load'
+# shellcheck disable=SC2086 # the list is words
+start run --profile "$folder/seccomp.json" $capabilities --
+grep -E '^(Seccomp|CapEff|CapBnd):' "/proc/$(ask info server | sed -n 's/^process_id:\([0-9]*\).*/\1/p')/status" >&2
 drive
 
 say 'a call outside the profile: chroot'
@@ -131,6 +136,17 @@ case $refusal in
     *) fail 'chroot failed for another reason' ;;
 esac
 
+say 'a deed outside the capabilities: to give a file away'
+# shellcheck disable=SC2086 # the list is words
+if refusal=$(as_root "$ctrec" -q run $capabilities -- env LC_ALL=C chown 1 "$folder/seccomp.json" 2>&1); then
+    fail 'chown was not refused'
+fi
+printf '%s\n' "$refusal" >&2
+case $refusal in
+    *'Operation not permitted'*) ;;
+    *) fail 'chown failed for another reason' ;;
+esac
+
 rm -f "$folder/pid" "$folder/ended"
 ctrec=$(quoted "$ctrec")
 store=$(quoted "$folder/store")
@@ -138,10 +154,11 @@ profile=$(quoted "$folder/seccomp.json")
 cat >&2 <<END
 ==> done. Next, look at what else there is to know:
     $ctrec report --container redis-server $store
+    $ctrec caps --container redis-server --format text $store
     $ctrec verify --profile $profile --container redis-server $store
   and record your own:
     sudo $ctrec record -- YOUR-COMMAND          a command, without any engine
     sudo $ctrec record --duration 10m           all containers of this host
     $ctrec recommend --container NAME > seccomp.json
-    docker run --security-opt seccomp=seccomp.json IMAGE
+    docker run --security-opt seccomp=seccomp.json \$(ctrec caps --container NAME) IMAGE
 END
