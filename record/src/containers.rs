@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use ctrec_recording::{Container, Program};
@@ -33,7 +35,12 @@ pub(crate) struct Containers {
     matches: Matcher,
     states: BTreeMap<u32, State>,
     programs: BTreeMap<u32, Program>,
+    witnesses: BTreeMap<u32, Witnesses>,
 }
+
+/// Processes of a container that saw one of its files, with their mount namespaces: a number that somebody else has by
+/// now is told by that.
+type Witnesses = BTreeMap<u32, PathBuf>;
 
 impl fmt::Debug for Containers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +59,7 @@ pub(crate) enum Verdict {
 
 impl Containers {
     pub(crate) fn new(host: Host, matches: Matcher) -> Self {
-        Self { host, matches, states: BTreeMap::new(), programs: BTreeMap::new() }
+        Self { host, matches, states: BTreeMap::new(), programs: BTreeMap::new(), witnesses: BTreeMap::new() }
     }
 
     /// Enters a container that is known from the start.
@@ -159,6 +166,7 @@ impl Containers {
 
     fn forget(&mut self, container: u32) {
         self.states.remove(&container);
+        self.witnesses.remove(&container);
         self.programs.retain(|_, program| program.container != container);
     }
 
@@ -197,6 +205,7 @@ impl Containers {
 
     /// The counters of an ended container are written and given back.
     pub(crate) fn settled(&mut self, number: u32) {
+        self.witnesses.remove(&number);
         if let Some(State::Recorded { row, .. }) = self.states.remove(&number) {
             self.states.insert(number, State::Ended(row));
         }
@@ -233,10 +242,20 @@ impl Containers {
         }
     }
 
-    /// Reads what a program's file permits, by the first of these processes that sees it: its own may be gone.
-    pub(crate) fn read_file_capabilities(&mut self, program: u32, mut processes: impl Iterator<Item = u32>) {
-        if let Some(row) = self.programs.get_mut(&program).filter(|row| !row.path_truncated) {
-            row.file_capabilities_json = processes.find_map(|pid| file_capabilities::read(pid, &row.path));
+    /// Reads what a program's file permits, by the first of these processes that sees it. Its own may be gone, and the
+    /// first of the container is: runc leaves the container to a grandchild. So whoever saw an earlier program is asked.
+    pub(crate) fn read_file_capabilities(&mut self, program: u32, processes: impl Iterator<Item = u32>) {
+        let Some(row) = self.programs.get_mut(&program).filter(|row| !row.path_truncated) else { return };
+        let witnesses = self.witnesses.entry(row.container).or_default();
+        witnesses.retain(|pid, namespace| mount_namespace(*pid).as_ref() == Some(namespace));
+        let mut all = processes.chain(witnesses.keys().copied());
+        let Some((pid, names)) = all.find_map(|pid| Some((pid, file_capabilities::read(pid, &row.path)?))) else {
+            return;
+        };
+        drop(all);
+        row.file_capabilities_json = Some(names);
+        if let Some(namespace) = mount_namespace(pid) {
+            witnesses.insert(pid, namespace);
         }
     }
 
@@ -259,6 +278,11 @@ impl Containers {
         let programs = self.programs.values().filter(|program| self.has_row(program.container)).cloned();
         (containers.collect(), programs.collect())
     }
+}
+
+/// What the kernel calls a process's mount namespace, while the process is there.
+fn mount_namespace(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()
 }
 
 fn network_json(container: &KernelContainer) -> String {
