@@ -174,6 +174,11 @@ impl Bundle {
         })
     }
 
+    /// What the container printed so far.
+    pub(crate) fn stdout(&self) -> String {
+        self.process.as_ref().expect("the container was started").stdout()
+    }
+
     /// Runs a command in the running container.
     pub(crate) fn exec(&self, command: &[&str]) -> Outcome {
         self.run_runtime(&[&["exec", &self.id], command].concat())
@@ -209,7 +214,9 @@ fn apply(spec: &Spec, config: &mut Value) {
     process["noNewPrivileges"] = json!(spec.no_new_privs);
     process["capabilities"] = json!({ "bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES });
     let mounts = config["mounts"].as_array_mut().expect("the runtime wrote mounts");
-    for folder in ["/run", "/tmp", "/data", "/var/log", "/var/lib/nginx"].iter().filter(|at| exists(&spec.root, at)) {
+    for folder in
+        ["/run", "/tmp", "/data", "/var/log/nginx", "/var/lib/nginx"].iter().filter(|at| exists(&spec.root, at))
+    {
         mounts.push(json!({ "destination": folder, "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"] }));
     }
     for (source, destination) in &spec.mounts {

@@ -16,11 +16,15 @@ fn servers_serve_the_load_in_docker() {
         return;
     }
     let dockerd = Dockerd::start();
-    dockerd.import(Image::Servers);
+    for image in [Image::Servers, Image::Backends] {
+        dockerd.import(image);
+    }
     for server in Server::ALL {
         let site = Site::new(server);
         site.run_in(&dockerd, &[]);
         site.drive();
+        site.reload(&dockerd);
+        assert_eq!(site.stop(&dockerd), 0, "{server:?}");
     }
 }
 
@@ -33,7 +37,7 @@ fn servers_serve_the_load_in_plain_runtimes() {
     for (runtime, no_new_privs) in
         [(Runtime::Runc, true), (Runtime::Runc, false), (Runtime::Crun, true), (Runtime::Crun, false)]
     {
-        for server in Server::ALL {
+        for server in Server::EVERYWHERE {
             let site = Site::new(server);
             let mut bundle = Bundle::new(runtime, &site.spec(root.path(), no_new_privs, None));
             bundle.start();

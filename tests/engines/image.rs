@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use tempfile::TempDir;
 
+use crate::asks;
 use crate::process::run;
 use crate::program::Program;
 
@@ -19,8 +20,12 @@ const SUITE: &str = "bookworm";
 pub(crate) enum Image {
     /// Debian with nginx and redis.
     Servers,
+    /// Debian with Postgres and `HAProxy`.
+    Backends,
     /// A static busybox, and the test programs in `/programs`.
     Tiny,
+    /// The same, with each row of [`Program::Asks`] in `/rows` and files of the image in `/lower`.
+    Asks,
 }
 
 /// Making an image takes a minute and tests may run side by side: one makes it, the others wait.
@@ -31,7 +36,9 @@ impl Image {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Servers => "servers",
+            Self::Backends => "backends",
             Self::Tiny => "tiny",
+            Self::Asks => "asks",
         }
     }
 
@@ -40,33 +47,53 @@ impl Image {
         // A test that failed while it made an image leaves nothing half made: archives are renamed into place.
         let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match self {
-            Self::Servers => cached(self.name(), &SERVERS.join(" "), |archive| {
-                let archive = archive.to_str().expect("the cache's path is text");
-                run(&[SERVERS, &[SUITE, archive]].concat()).success();
-            }),
+            Self::Servers => self.debian("nginx-light,redis-server"),
+            Self::Backends => self.debian("haproxy,postgresql"),
             Self::Tiny => {
                 let programs: Vec<(&str, PathBuf)> = Program::ALL.iter().map(|it| (it.name(), it.binary())).collect();
                 cached(self.name(), &format!("{APPLETS:?}{programs:?}"), |archive| make_tiny(archive, &programs))
             }
+            Self::Asks => {
+                let (program, rows) = (Program::Asks.binary(), asks::programs());
+                let recipe = format!("{APPLETS:?}{program:?}{rows:?}{LOWER:?}");
+                cached(&format!("{}.tar", self.name()), &recipe, |archive| make_asks(archive, &program, &rows))
+            }
         }
+    }
+
+    /// Debian with some packages.
+    fn debian(self, packages: &str) -> PathBuf {
+        let include = format!("--include={packages}");
+        let recipe = [DEBIAN, &[&include]].concat();
+        cached(self.name(), &recipe.join(" "), |archive| {
+            run(&[&recipe, [SUITE, text(archive)].as_slice()].concat()).success();
+        })
     }
 
     /// The image unpacked in a folder that vanishes with the test.
     pub(crate) fn unpack(self) -> TempDir {
         let root = TempDir::with_prefix("ctrec-root-").expect("a temporary folder can be made");
         let archive = self.archive();
-        let words = ["tar", "-C", text(root.path()), "--numeric-owner", "-xpf", text(&archive)];
+        let words = [
+            "tar",
+            "-C",
+            text(root.path()),
+            "--numeric-owner",
+            "--xattrs",
+            "--xattrs-include=security.*",
+            "-xpf",
+            text(&archive),
+        ];
         run(&words).success();
         root
     }
 }
 
-/// The recipe of [`Image::Servers`], less the suite and the archive. Without documentation it is a third smaller.
-const SERVERS: &[&str] = &[
+/// The recipe of an image of Debian, less packages, suite and archive. Without documentation it is a third smaller.
+const DEBIAN: &[&str] = &[
     "mmdebstrap",
     "--quiet",
     "--variant=minbase",
-    "--include=nginx-light,redis-server",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -75,20 +102,54 @@ const SERVERS: &[&str] = &[
 /// What busybox is to be in [`Image::Tiny`].
 const APPLETS: [&str; 6] = ["cat", "echo", "id", "mkfifo", "sh", "sleep"];
 
+/// Files of [`Image::Asks`] that its rows change: each is copied up then, by overlayfs's own hand.
+const LOWER: [&str; 3] = ["chown", "chmod", "unlink"];
+
 fn make_tiny(archive: &Path, programs: &[(&str, PathBuf)]) {
-    let root = TempDir::with_prefix("ctrec-tiny-").expect("a temporary folder can be made");
-    for folder in ["bin", "programs", "proc", "sys", "dev", "tmp", "etc", "data"] {
+    let root = root_of_busybox();
+    fs::create_dir(root.path().join("programs")).expect("a folder can be made");
+    for (name, binary) in programs {
+        fs::copy(binary, root.path().join("programs").join(name)).expect("a test program can be copied");
+    }
+    pack(root.path(), archive);
+}
+
+/// A recording tells programs by their files, so each row gets a copy of its own.
+fn make_asks(archive: &Path, program: &Path, rows: &[&str]) {
+    let root = root_of_busybox();
+    let at = |name: &str| root.path().join(name);
+    for folder in ["rows", "lower"] {
+        fs::create_dir(at(folder)).expect("a folder can be made");
+    }
+    for row in rows {
+        fs::copy(program, at("rows").join(row)).expect("a test program can be copied");
+    }
+    for file in LOWER {
+        fs::write(at("lower").join(file), file).expect("a file can be written");
+    }
+    run(&["chown", "--recursive", "0:0", text(root.path())]).success();
+    run(&["chmod", "4755", text(&at("rows/set_user"))]).success();
+    run(&[text(&at("rows/give_file_cap")), text(&at("rows/has_file_cap"))]).success();
+    pack(root.path(), archive);
+}
+
+/// A root file system with a shell and nothing to run.
+fn root_of_busybox() -> TempDir {
+    let root = TempDir::with_prefix("ctrec-busybox-").expect("a temporary folder can be made");
+    for folder in ["bin", "proc", "sys", "dev", "tmp", "etc", "data"] {
         fs::create_dir(root.path().join(folder)).expect("a folder can be made");
     }
     fs::copy("/usr/bin/busybox", root.path().join("bin/busybox")).expect("busybox can be copied");
     for applet in APPLETS {
         symlink("busybox", root.path().join("bin").join(applet)).expect("a link can be made");
     }
-    for (name, binary) in programs {
-        fs::copy(binary, root.path().join("programs").join(name)).expect("a test program can be copied");
-    }
-    run(&["tar", "-C", text(root.path()), "--numeric-owner", "--owner=0", "--group=0", "-cf", text(archive), "."])
-        .success();
+    root
+}
+
+/// Packs a root file system, with the capabilities of its files.
+fn pack(root: &Path, archive: &Path) {
+    let kept = ["--numeric-owner", "--owner=0", "--group=0", "--xattrs", "--xattrs-include=security.*"];
+    run(&[&["tar", "-C", text(root)], kept.as_slice(), &["-cf", text(archive), "."]].concat()).success();
 }
 
 /// The file of a recipe in the cache, made by `make` if it is not there.

@@ -63,7 +63,7 @@ fn record(runtime: Runtime, site: &Site, root: &Path) -> Value {
 
     let recorded = Recorded::read(store.path(), bundle.id());
     assert_eq!(recorded.recording().losses, [], "nothing may be lost");
-    assert_same_names(&recorded, &calls_of(&fs::read_to_string(trace.path()).unwrap(), &site.command()[0]));
+    assert_same_names(&recorded, &calls_of(&fs::read_to_string(trace.path()).unwrap(), site.program()));
     let words = ["recommend", "--dialect", "oci", "--container", bundle.id(), text(store.path())];
     serde_json::from_str(&ctrec(&words).success()).unwrap()
 }

@@ -1,20 +1,24 @@
 //! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
-//! (`harness`, `broken`, `counting`, `elsewhere`, `in_docker`, `in_force`, `in_runtimes`, `learning`, `lifetimes`,
-//! `phases`, `recognised`, `refusals`). Does not: anything that passes without root (see the other files of `tests/`).
+//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `every_call`, `in_docker`, `in_force`, `in_runtimes`,
+//! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`). Does not: anything that passes without root (see the
+//! other files of `tests/`).
 //!
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
 
 #![expect(clippy::unwrap_used, reason = "a test whose case cannot be prepared has failed")]
 
+mod asks;
 mod broken;
 mod bundle;
+mod capabilities;
 mod compare;
 mod counting;
 mod counting_checks;
 mod docker;
 mod elsewhere;
+mod every_call;
 mod gate;
 mod harness;
 mod image;
@@ -26,6 +30,7 @@ mod lifetimes;
 mod load;
 mod observer;
 mod phases;
+mod ports;
 mod process;
 mod profile;
 mod program;

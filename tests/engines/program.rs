@@ -1,5 +1,6 @@
 //! The C programs that make known calls. Lives here: compiling them. Their sources are in `tests/programs`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::image::{cached, text};
@@ -28,11 +29,15 @@ pub(crate) enum Program {
     Signals,
     /// One call by number; its errno is the exit code.
     Probe,
+    /// Every call of both tables, once.
+    EveryCall,
+    /// Capability checks, one kind a name that it is started by.
+    Asks,
 }
 
 impl Program {
     /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Counts,
         Self::Checks,
         Self::Int80,
@@ -43,9 +48,11 @@ impl Program {
         Self::Namespaces,
         Self::Signals,
         Self::Probe,
+        Self::EveryCall,
+        Self::Asks,
     ];
 
-    /// Name of the source and of the binary.
+    /// Name of the source, or of the folder of its sources, and of the binary.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Counts => "counts",
@@ -58,23 +65,37 @@ impl Program {
             Self::Namespaces => "namespaces",
             Self::Signals => "signals",
             Self::Probe => "probe",
+            Self::EveryCall => "every_call",
+            Self::Asks => "asks",
         }
     }
 
     /// The static binary, compiled unless it is in the cache.
     pub(crate) fn binary(self) -> PathBuf {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(format!("{}.c", self.name()));
-        let code = std::fs::read_to_string(&source).expect("a test program's source can be read");
+        let files = self.files();
+        let code: Vec<String> =
+            files.iter().map(|file| fs::read_to_string(file).expect("a test program's source can be read")).collect();
+        let sources = files.iter().filter(|file| file.extension().is_some_and(|it| it == "c"));
+        let sources: Vec<&str> = sources.map(|file| text(file)).collect();
         let flags = self.flags();
-        cached(self.name(), &format!("{flags:?}{code}"), |binary| {
-            run(&[
-                &["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-static"],
-                flags,
-                &["-o", text(binary), text(&source)],
-            ]
-            .concat())
+        cached(self.name(), &format!("{flags:?}{code:?}"), |binary| {
+            run(&[&["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-static"], flags, &["-o", text(binary)], &sources]
+                .concat())
             .success();
         })
+    }
+
+    /// Everything that the program is made of: one source, or a folder of them.
+    fn files(self) -> Vec<PathBuf> {
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+        let folder = programs.join(self.name());
+        if !folder.is_dir() {
+            return vec![folder.with_extension("c")];
+        }
+        let files = fs::read_dir(folder).expect("a folder of sources can be read");
+        let mut files: Vec<PathBuf> = files.map(|file| file.expect("a folder can be read").path()).collect();
+        files.sort();
+        files
     }
 
     /// Some stand on nothing: one needs no 32-bit C library to be built, the other no call that a library makes.
@@ -83,7 +104,9 @@ impl Program {
             Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Counts | Self::Checks | Self::Execs => &["-pthread"],
-            Self::Int80 | Self::Blocked | Self::Refused | Self::Namespaces | Self::Signals => &[],
+            // It is copied once for each row.
+            Self::Asks => &["-s"],
+            Self::Int80 | Self::EveryCall | Self::Blocked | Self::Refused | Self::Namespaces | Self::Signals => &[],
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ctrec_recording::{Abi, Call, Container, Recording, Store};
+use ctrec_recording::{Abi, Call, Check, Container, Recording, Store};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -105,6 +105,11 @@ impl Recorded {
     /// The rows of the container's calls.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Call> {
         self.recording.calls.iter().filter(|call| call.container == self.container)
+    }
+
+    /// The rows of the container's capability checks.
+    pub(crate) fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.recording.checks.iter().filter(|check| check.container == self.container)
     }
 
     /// The rows of the calls that one program made; its path as the container sees it.

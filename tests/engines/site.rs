@@ -1,9 +1,13 @@
-//! The servers under test and the same fixed load for each, every reply checked. Lives here: their configuration, how
-//! they are started, and what is asked of them. Does not: how a container is made.
+//! The servers under test and the same fixed load for each, every reply checked. Lives here: how they are started, and
+//! what is asked of them. Does not: their configuration (see `files`), or how a container is made.
+//!
+//! Each starts as root and leaves that for a user of its own, as they do in the images that people run.
 
-use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+mod files;
+
+use std::cell::Cell;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,11 +15,15 @@ use tempfile::TempDir;
 use crate::bundle::Spec;
 use crate::docker::Dockerd;
 use crate::image::{Image, text};
-use crate::load::{http, redis};
-use crate::process::run;
+use crate::load::{answers, http, postgres, redis};
+use crate::ports;
+use crate::wait::{wait_at_most, wait_for};
 
 /// Where a container sees the server's files.
 const FILES: &str = "/srv";
+
+/// By when a server that has heard a signal serves by its new configuration.
+const HEARD: Duration = Duration::from_secs(10);
 
 /// A server from Debian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +32,55 @@ pub(crate) enum Server {
     Nginx,
     /// Redis.
     Redis,
+    /// Postgres.
+    Postgres,
+    /// `HAProxy`: a master and one worker, which leaves the file system too.
+    Haproxy,
+}
+
+/// What becomes of a server and its load where it lacks something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It says so, and does not answer.
+    Says(&'static str),
+    /// It serves, and does not end when it is asked to.
+    DoesNotStop,
 }
 
 impl Server {
-    /// Both.
-    pub(crate) const ALL: [Self; 2] = [Self::Nginx, Self::Redis];
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Nginx, Self::Redis, Self::Postgres, Self::Haproxy];
+
+    /// Those of [`Image::Servers`], which are run wherever a container can be.
+    pub(crate) const EVERYWHERE: [Self; 2] = [Self::Nginx, Self::Redis];
+
+    /// The image that has it.
+    pub(crate) fn image(self) -> Image {
+        match self {
+            Self::Nginx | Self::Redis => Image::Servers,
+            Self::Postgres | Self::Haproxy => Image::Backends,
+        }
+    }
+
+    /// What becomes of it without a capability that it needs; `None`: it needs no such.
+    pub(crate) fn failure_without(self, capability: &str) -> Option<Failure> {
+        let says = match (self, capability) {
+            (Self::Nginx, "CHOWN") => "chown(\"/var/lib/nginx/body\"",
+            (Self::Nginx, "DAC_OVERRIDE") => "open() \"/var/log/nginx/access.log\" failed",
+            (Self::Nginx | Self::Haproxy, "NET_BIND_SERVICE") => "ermission denied",
+            (Self::Nginx, "SETGID") => "setgid(",
+            (Self::Nginx, "SETUID") => "setuid(",
+            (Self::Redis | Self::Postgres, "CHOWN") => "chown: changing ownership",
+            (Self::Redis | Self::Postgres, "SETGID") => "setpriv: setresgid failed",
+            (Self::Redis | Self::Postgres, "SETUID") => "setpriv: setresuid failed",
+            (Self::Haproxy, "SETGID") => "Cannot set gid",
+            (Self::Haproxy, "SETUID") => "Cannot set uid",
+            (Self::Haproxy, "SYS_CHROOT") => "Cannot chroot",
+            (Self::Haproxy, "KILL") => return Some(Failure::DoesNotStop),
+            _ => return None,
+        };
+        Some(Failure::Says(says))
+    }
 }
 
 /// A server with its files, on a port of its own on the host's loopback.
@@ -36,27 +88,26 @@ pub(crate) struct Site {
     server: Server,
     port: u16,
     folder: TempDir,
+    // How often it was told to read its files again.
+    generation: Cell<u32>,
 }
 
 impl Site {
     /// Picks a free port and writes the server's files.
     pub(crate) fn new(server: Server) -> Self {
         let folder = TempDir::with_prefix("ctrec-site-").expect("a temporary folder can be made");
-        let site = Self { server, port: free_port(), folder };
-        if server == Server::Nginx {
-            site.write_nginx_files();
-        }
-        site
+        let port = match server {
+            Server::Nginx => ports::free_low(80),
+            Server::Haproxy => ports::free_low(81),
+            Server::Redis | Server::Postgres => ports::free(),
+        };
+        files::write(server, port, folder.path());
+        Self { server, port, folder, generation: Cell::new(0) }
     }
 
-    fn write_nginx_files(&self) {
-        let at = |name: &str| self.folder.path().join(name);
-        fs::write(at("nginx.conf"), nginx_configuration(self.port)).expect("a file can be written");
-        fs::create_dir(at("www")).expect("a folder can be made");
-        fs::write(at("www/index.html"), http::INDEX).expect("a file can be written");
-        fs::write(at("www/big.bin"), vec![b'x'; http::BIG]).expect("a file can be written");
-        // nginx's worker is not root and must be able to reach them.
-        run(&["chmod", "-R", "a+rX", text(self.folder.path())]).success();
+    /// The server.
+    pub(crate) fn server(&self) -> Server {
+        self.server
     }
 
     /// Name of the container.
@@ -64,6 +115,8 @@ impl Site {
         match self.server {
             Server::Nginx => "nginx",
             Server::Redis => "redis",
+            Server::Postgres => "postgres",
+            Server::Haproxy => "haproxy",
         }
     }
 
@@ -71,10 +124,18 @@ impl Site {
     pub(crate) fn command(&self) -> Vec<String> {
         let words = match self.server {
             Server::Nginx => format!("nginx -c {FILES}/nginx.conf"),
-            Server::Redis => format!("redis-server --bind 127.0.0.1 --port {} --dir /tmp --save ", self.port),
+            Server::Haproxy => format!("haproxy -W -db -f {FILES}/haproxy.cfg"),
+            Server::Redis | Server::Postgres => format!("{FILES}/start"),
         };
-        // The last word of redis's is empty: no snapshots by the clock, only when asked.
         words.split(' ').map(str::to_owned).collect()
+    }
+
+    /// Name of the file that is executed first.
+    pub(crate) fn program(&self) -> &'static str {
+        match self.server {
+            Server::Redis | Server::Postgres => "start",
+            Server::Nginx | Server::Haproxy => self.name(),
+        }
     }
 
     /// Runs the server in a container of Docker, in the background, under the server's name.
@@ -83,7 +144,7 @@ impl Site {
         let fixed = ["run", "--detach", "--name", self.name(), "--network", "host", "--volume", &files];
         let command = self.command();
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
-        dockerd.docker(&[&fixed, options, &[Image::Servers.name()], command.as_slice()].concat());
+        dockerd.docker(&[&fixed, options, &[self.server.image().name()], command.as_slice()].concat());
     }
 
     /// What a plain runtime is to run: the server on a root file system of [`Image::Servers`].
@@ -101,33 +162,55 @@ impl Site {
     pub(crate) fn drive(&self) {
         match self.server {
             Server::Nginx => http::drive(self.port),
+            Server::Haproxy => http::drive_fixed(self.port),
             Server::Redis => redis::drive(self.port),
+            Server::Postgres => postgres::drive(self.port),
         }
     }
-}
 
-fn nginx_configuration(port: u16) -> String {
-    format!(
-        "daemon off;
-worker_processes 1;
-pid /run/nginx.pid;
-error_log stderr;
-events {{ worker_connections 64; }}
-http {{
-    access_log /tmp/access.log;
-    sendfile on;
-    server {{
-        listen 127.0.0.1:{port};
-        root {FILES}/www;
-    }}
-}}
-"
-    )
-}
+    /// Changes the server's configuration and tells it to read that; waits until it serves by it. Redis reads its
+    /// configuration once.
+    pub(crate) fn reload(&self, dockerd: &Dockerd) {
+        let generation = self.generation.get() + 1;
+        self.generation.set(generation);
+        let signal = match self.server {
+            Server::Nginx | Server::Postgres => "HUP",
+            Server::Haproxy => "USR2",
+            Server::Redis => return,
+        };
+        if self.server == Server::Postgres {
+            postgres::set_generation(self.port, generation);
+        } else {
+            files::write_generation(self.server, self.port, self.folder.path(), generation);
+        }
+        let served = || match self.server {
+            Server::Postgres => postgres::generation(self.port),
+            _ => http::text(self.port, "/generation").and_then(|text| text.trim().parse().ok()),
+        };
+        wait_for("the server to read its configuration again", || {
+            // A first process hears no signal that it has no handler for yet, and a server may answer before that.
+            dockerd.docker(&["kill", "--signal", signal, self.name()]);
+            wait_at_most(HEARD, || (served() == Some(generation)).then_some(()))
+        });
+    }
 
-/// A port that nobody listens on. Another process could take it before the server does; then the server fails to
-/// start, and says so.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port can be bound");
-    listener.local_addr().expect("a bound port has a number").port()
+    /// Asks it to end, and gives its exit code.
+    pub(crate) fn stop(&self, dockerd: &Dockerd) -> i32 {
+        dockerd.docker(&["stop", "--time", "5", self.name()]);
+        let code = dockerd.docker(&["inspect", "--format", "{{.State.ExitCode}}", self.name()]);
+        code.trim().parse().expect("an exit code is a number")
+    }
+
+    /// Whether it answers at all.
+    pub(crate) fn answers(&self) -> bool {
+        answers(
+            self.port,
+            match self.server {
+                Server::Nginx | Server::Haproxy => b"GET / HTTP/1.0\r\n\r\n",
+                Server::Redis => b"PING\r\n",
+                // Asks for TLS: the answer is one byte.
+                Server::Postgres => &[0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f],
+            },
+        )
+    }
 }

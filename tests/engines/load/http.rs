@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-use super::connect;
+use super::{connect, try_connect};
 
 /// What `/` holds.
 pub(crate) const INDEX: &str = "recorded and found worthy\n";
@@ -26,6 +26,29 @@ pub(crate) fn drive(port: u16) {
     for _ in 0..20 {
         assert_eq!(Client::new(port).ask("GET", "/", "Connection: close\r\n"), (200, INDEX.len()));
     }
+}
+
+/// The load for a server that answers everything with [`INDEX`].
+pub(crate) fn drive_fixed(port: u16) {
+    let mut kept = Client::new(port);
+    for _ in 0..20 {
+        assert_eq!(kept.ask("GET", "/", ""), (200, INDEX.len()));
+    }
+    assert_eq!(kept.ask("HEAD", "/", ""), (200, 0));
+    assert_eq!(kept.ask("GET", "/anything", ""), (200, INDEX.len()));
+    for _ in 0..20 {
+        assert_eq!(Client::new(port).ask("GET", "/", "Connection: close\r\n"), (200, INDEX.len()));
+    }
+}
+
+/// What a path holds, if the server answers: while it reloads, it may close connections.
+pub(crate) fn text(port: u16, path: &str) -> Option<String> {
+    let mut stream = try_connect(port)?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes()).ok()?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).ok()?;
+    let (_, body) = reply.split_once("\r\n\r\n")?;
+    Some(body.to_owned())
 }
 
 struct Client(BufReader<TcpStream>);
