@@ -141,7 +141,7 @@ impl Shown {
             1 => tell(&format!("warning: 1 process of the command still runs, {UNRECORDED}")),
             left => tell(&format!("warning: {left} processes of the command still run, {UNRECORDED}")),
         }
-        self.say(&format!("recorded {} in {:?}", line(&outcome.progress), outcome.path));
+        self.say(&format!("recorded {} in {:?}{}", line(&outcome.progress), outcome.path, refused(&outcome.progress)));
         let Some(first) = outcome.containers.first() else {
             self.advise(&options.container);
             return;
@@ -181,9 +181,30 @@ fn line(progress: &Progress) -> String {
     format!("{}, {}, {losses}", counted(progress.containers, "container"), counted(progress.calls, "call kind"))
 }
 
+/// What filters answered, where that was counted.
+fn refused(progress: &Progress) -> String {
+    match progress.refused {
+        None => String::new(),
+        Some(0) => "; no call was answered by a filter".to_owned(),
+        Some(1) => "; 1 call was answered by a filter".to_owned(),
+        Some(calls) => format!("; {calls} calls were answered by a filter"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_filters_answered_is_said_where_it_was_counted() {
+        let end = |refused| {
+            super::refused(&Progress { windows: 1, containers: 1, calls: 1, losses: 0, refused, unwritten: None })
+        };
+        assert_eq!(end(None), "");
+        assert_eq!(end(Some(0)), "; no call was answered by a filter");
+        assert_eq!(end(Some(1)), "; 1 call was answered by a filter");
+        assert_eq!(end(Some(2000)), "; 2000 calls were answered by a filter");
+    }
 
     #[test]
     fn the_next_command_can_be_pasted() {

@@ -30,6 +30,8 @@ pub(super) struct Checked {
     pub(super) start: Tally,
     /// What the filter refused that was in force while it was recorded, and so is not put to the profile.
     pub(super) masked: Vec<Finding>,
+    /// What else the recording misses, and so is not put to the profile either.
+    pub(super) gaps: Vec<Finding>,
     rows: BTreeMap<Row, BTreeSet<&'static str>>,
 }
 
@@ -77,6 +79,7 @@ pub(super) fn check(behaviour: &Behaviour, policy: &Policy, candidates: &[Candid
         }
     }
     checked.masked = recommendation.refusals().cloned().collect();
+    checked.gaps = recommendation.gaps().cloned().collect();
     Ok(checked)
 }
 

@@ -25,15 +25,18 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     let checked = refused::check(&behaviour, &policy, &candidates)?;
     print(&checked.text())?;
     if !quiet {
-        for Finding { text, advice, evidence, .. } in &checked.masked {
-            tell(&format!("recorded under a filter: {text}. {advice}"));
-            for line in evidence {
-                tell(&format!("    {line}"));
-            }
-        }
+        checked.gaps.iter().for_each(|finding| say("not all is in the recording", finding));
+        checked.masked.iter().for_each(|finding| say("recorded under a filter", finding));
         let names: Vec<&str> = runtimes.into_iter().map(refused::name).collect();
         tell(&checked.recorded.line("recorded calls"));
         tell(&checked.start.line(&format!("calls that {} cannot start it without", names.join(" and "))));
     }
     Ok(if checked.found() { ExitCode::from(exit::FOUND) } else { ExitCode::SUCCESS })
+}
+
+fn say(about: &str, Finding { text, advice, evidence, .. }: &Finding) {
+    tell(&format!("{about}: {text}. {advice}"));
+    for line in evidence {
+        tell(&format!("    {line}"));
+    }
 }

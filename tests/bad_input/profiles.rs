@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::ctrec::{BAD_INPUT, ENVIRONMENT, OWN_FAILURE, assert_refusal, assert_refused, ctrec, ctrec_without_root};
-use crate::sample::{store, text, write};
+use crate::sample::{store, text, with_a_loss, write};
 
 /// Every way in which a profile can be wrong, and what the error must name.
 const BROKEN_PROFILES: [(&str, &str); 8] = [
@@ -86,6 +86,22 @@ fn a_profile_that_this_user_may_not_read_is_no_bad_profile() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     let words = ["verify", "--profile", &file, "--container", "web", text(folder.path())];
     assert_refusal(&ctrec_without_root(&words), ENVIRONMENT, &[&file, "sudo"]);
+}
+
+#[test]
+fn verify_says_what_the_recording_misses() {
+    let store = with_a_loss();
+    let file = write(&store, "profile.json", r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#);
+    let words = ["verify", "--profile", &file, "--container", "web", text(store.path())];
+    let output = ctrec(&words);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "a loss is shown, not failed on: {said}");
+    for needle in ["incomplete: the ring buffer was full", "(3). ", "    events: 3", "1 window in 1 run: too little"] {
+        assert!(said.contains(needle), "{needle:?} is not in: {said}");
+    }
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("incomplete"), "the table is of calls alone");
+    let quiet = ctrec(&[&words[..], &["--quiet"]].concat());
+    assert_eq!((quiet.stdout, String::from_utf8_lossy(&quiet.stderr).as_ref()), (output.stdout, ""));
 }
 
 #[test]

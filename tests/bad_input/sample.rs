@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use ctrec_recording::{
-    Abi, Audit, Call, CgroupLayout, Check, Container, End, Ended, Format, Header, Hook, Namespace, Origin, Phase,
-    Program, RunWriter, SchemaVersion, Segment, Settings, Whose, Window,
+    Abi, Audit, Call, CgroupLayout, Check, Container, End, Ended, Format, Header, Hook, Loss, LossKind, Namespace,
+    Origin, Phase, Program, RunWriter, SchemaVersion, Segment, Settings, Whose, Window,
 };
 use tempfile::TempDir;
 
@@ -19,7 +19,18 @@ pub(crate) fn without_checks() -> TempDir {
     recorded(&Header { hooks: Vec::new(), ..header() })
 }
 
+/// The same, and the recorder missed something.
+pub(crate) fn with_a_loss() -> TempDir {
+    let detail = "events".to_owned();
+    let loss = Loss { window: 1, container: None, kind: LossKind::RingFull, count: 3, detail };
+    recorded_with(&header(), &Segment { losses: vec![loss], ..segment() })
+}
+
 fn recorded(header: &Header) -> TempDir {
+    recorded_with(header, &segment())
+}
+
+fn recorded_with(header: &Header, segment: &Segment) -> TempDir {
     let folder = TempDir::new().unwrap();
     let mut writer = RunWriter::create(folder.path(), header, Format::Parquet).unwrap();
     let program = Program {
@@ -32,7 +43,7 @@ fn recorded(header: &Header) -> TempDir {
         file_capabilities_json: Some("[]".to_owned()),
     };
     writer.write_snapshot(&[container()], &[program]).unwrap();
-    writer.seal(&segment()).unwrap();
+    writer.seal(segment).unwrap();
     writer.finish(header).unwrap();
     folder
 }

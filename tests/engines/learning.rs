@@ -153,7 +153,10 @@ fn a_recording_under_dockers_default_filter_says_what_that_refused() {
     let verified = ctrec(&["verify", "--profile", text(&profile), "--container", "web", text(store.path())]);
     let reports = ["text", "markdown", "json"]
         .map(|form| ctrec(&["report", "--container", "web", "--format", form, text(store.path())]).success());
-    for output in [&screen, &verified.stderr].into_iter().chain(&reports) {
+    let caps = ["text", "json"]
+        .map(|form| ctrec(&["caps", "--container", "web", "--format", form, text(store.path())]).success());
+    let list = ctrec(&["caps", "--container", "web", text(store.path())]).stderr;
+    for output in [&screen, &verified.stderr, &list].into_iter().chain(&reports).chain(&caps) {
         let words = output.split_whitespace().collect::<Vec<_>>().join(" ").replace("&gt;", ">");
         for expected in
             ["1 call was refused by the filter", "acct: 1 time, EPERM, by /programs/probe", "--learn > learn.json"]

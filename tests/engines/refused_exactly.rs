@@ -14,6 +14,12 @@ fn refused(program: Program, arguments: &[&str]) -> Counts {
     let binary = program.binary();
     let command = [&[text(&binary)], arguments].concat();
     let (outcome, recorded) = record_command_with(&["--refused", "exact"], &command);
+    let total: u64 = recorded.rows().filter_map(|row| row.refused).sum();
+    let said = match total {
+        0 => "; no call was answered by a filter".to_owned(),
+        calls => format!("; {calls} calls were answered by a filter"),
+    };
+    assert!(outcome.stderr.contains(&said), "{said} is not in {}", outcome.stderr);
     outcome.success();
     assert_eq!(recorded.recording().losses, [], "nothing may be lost");
     assert!(recorded.rows().all(|row| row.refused.is_some()), "every call is told apart");
@@ -58,6 +64,7 @@ fn nobody_counts_unless_asked_to() {
         return;
     }
     let (outcome, recorded) = record_command(&[text(&Program::Refused.binary()), "10"]);
+    assert!(!outcome.stderr.contains("answered"), "{}", outcome.stderr);
     outcome.success();
     assert!(recorded.rows().all(|row| row.refused.is_none()));
 }

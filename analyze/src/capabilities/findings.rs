@@ -10,7 +10,7 @@ use crate::behaviour::{Behaviour, IdentityKey, Outcome};
 use crate::finding::{Finding, Kind, Severity};
 use crate::known::{Meaning, capability_number};
 use crate::policy::Policy;
-use crate::recommend::losses;
+use crate::recommend::{losses, unasked};
 use crate::text::{counted, errno, visible};
 
 const EPERM: i32 = 1;
@@ -32,6 +32,7 @@ pub(super) struct Evidence<'e, 'a> {
 pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     let mut findings = losses(evidence.behaviour);
     findings.extend(recorded(evidence));
+    findings.extend(unasked(evidence.behaviour, evidence.policy));
     findings.extend(refused(evidence));
     findings.extend(elsewhere(evidence));
     findings.extend(refused_execve(evidence));

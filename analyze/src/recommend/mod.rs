@@ -13,13 +13,14 @@ mod refusals;
 mod start;
 #[cfg(test)]
 mod tests;
+mod unasked;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ctrec_recording::Phase;
 
 use crate::behaviour::{Behaviour, CallId, Outcome, Source};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Severity};
 use crate::known;
 use crate::policy::Policy;
 use crate::profile::{Action, Architecture, Profile, Reason, Rule};
@@ -33,6 +34,7 @@ pub(crate) use findings::losses;
 pub use learn::learn;
 pub(crate) use learn::{LEARNED, is_of_plain_runtimes};
 pub use start::Start;
+pub(crate) use unasked::unasked;
 
 /// Calls of set-up: a runtime makes them before its filter, and what makes them by mistake makes an escape easy. No
 /// baseline may bring them in, and neither `clone3`, whose flags no filter can see. Seen in the workload, they count.
@@ -57,8 +59,18 @@ pub struct Recommendation {
 impl Recommendation {
     /// Those of the findings that say what the filter in force hid from the recording, or may have.
     pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| matches!(finding.kind, Kind::Refused | Kind::RefusedOrFailed))
+        self.findings.iter().filter(|finding| is_refusal(finding))
     }
+
+    /// Those that say what else the recording misses, or may miss: losses, a start that was not seen, too little time.
+    pub fn gaps(&self) -> impl Iterator<Item = &Finding> {
+        let missing = |finding: &Finding| finding.severity == Severity::Incomplete || finding.kind == Kind::Loss;
+        self.findings.iter().filter(move |finding| missing(finding) && !is_refusal(finding))
+    }
+}
+
+fn is_refusal(finding: &Finding) -> bool {
+    matches!(finding.kind, Kind::Refused | Kind::RefusedOrFailed)
 }
 
 /// Why nothing can be recommended.

@@ -3,9 +3,9 @@
 //!
 //! Lives here: their words. Does not: which calls were turned away (see `fate`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::fate::Fate;
+use super::fate::{Fate, Filters};
 use super::findings::{Evidence, START_FIRST, finding};
 use super::{Wanted, clone, learn};
 use crate::behaviour::CallId;
@@ -17,30 +17,42 @@ const ENOSYS: i32 = 38;
 /// A call, and what was seen of it.
 type Seen<'a> = (&'a CallId, &'a Wanted);
 
+/// Calls that the filter in force turned away, or may have. Those without a name cannot be brought into a profile, and
+/// have a finding of their own.
+pub(super) struct Hidden<'a> {
+    /// Every time.
+    pub(super) always: Vec<Seen<'a>>,
+    /// Every time, with ENOSYS: programs fall back.
+    pub(super) absent: Vec<Seen<'a>>,
+    /// For some arguments.
+    pub(super) sometimes: Vec<Seen<'a>>,
+    /// Or failed in the kernel.
+    pub(super) perhaps: Vec<Seen<'a>>,
+}
+
+impl<'a> Hidden<'a> {
+    pub(super) fn of(calls: &'a BTreeMap<CallId, Wanted>) -> Self {
+        let named = |fate| calls.iter().filter(move |(call, wanted)| wanted.fate == fate && call.name().is_some());
+        let (absent, always) =
+            named(Fate::Refused).partition(|(_, wanted)| wanted.outcome().errnos.keys().eq([&ENOSYS]));
+        let sometimes = named(Fate::Made).filter(|(_, wanted)| wanted.refused > 0 && !wanted.unhindered).collect();
+        Self { always, absent, sometimes, perhaps: named(Fate::RefusedOrFailed).collect() }
+    }
+}
+
 pub(super) fn refusals(evidence: &Evidence<'_>) -> Vec<Finding> {
     let way_out = learn::way_out(evidence.behaviour);
-    let (absent, refused): (Vec<_>, Vec<_>) =
-        named(evidence, Fate::Refused).partition(|(_, wanted)| wanted.outcome().errnos.keys().eq([&ENOSYS]));
-    let (some, unsure) = (refused_sometimes(evidence), named(evidence, Fate::RefusedOrFailed).collect());
+    let hidden = Hidden::of(evidence.calls);
     let findings = [
-        always(evidence, &refused, &way_out),
-        reported_absent(evidence, &absent, &way_out),
-        sometimes(some, &way_out),
-        perhaps(unsure, &way_out),
+        always(evidence, &hidden.always, &way_out),
+        reported_absent(evidence, &hidden.absent, &way_out),
+        sometimes(hidden.sometimes, &way_out),
+        perhaps(hidden.perhaps, &way_out),
         by_another_filter(evidence),
         namespace_flags(evidence),
         unknown_filter(evidence),
     ];
     findings.into_iter().flatten().collect()
-}
-
-/// Calls of one fate. Those without a name cannot be brought into a profile, and have a finding of their own.
-fn named<'a>(evidence: &'a Evidence<'_>, fate: Fate) -> impl Iterator<Item = Seen<'a>> {
-    evidence.calls.iter().filter(move |(call, wanted)| wanted.fate == fate && call.name().is_some())
-}
-
-fn refused_sometimes<'a>(evidence: &'a Evidence<'_>) -> Vec<Seen<'a>> {
-    named(evidence, Fate::Made).filter(|(_, wanted)| wanted.refused > 0 && !wanted.unhindered).collect()
 }
 
 fn always(evidence: &Evidence<'_>, calls: &[Seen<'_>], way_out: &str) -> Option<Finding> {
@@ -111,11 +123,16 @@ fn namespace_flags(evidence: &Evidence<'_>) -> Option<Finding> {
 fn unknown_filter(evidence: &Evidence<'_>) -> Option<Finding> {
     let text = "the filter that the container ran under is not known, so calls that it refused cannot be told from failed ones, and stay in the profile";
     let advice = format!("{START_FIRST} Recorded with --refused exact, it needs not be known.");
-    let who: Vec<String> = evidence.filters.unknown.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let who = who_is_unknown(evidence.filters);
     (!who.is_empty()).then(|| finding(Severity::Note, Kind::FilterUnknown, text, &advice, who))
 }
 
-fn were(count: usize) -> String {
+/// Containers whose filter is not known, and why not.
+pub(super) fn who_is_unknown(filters: &Filters) -> Vec<String> {
+    filters.unknown.iter().map(|(name, why)| format!("{name}: {why}")).collect()
+}
+
+pub(super) fn were(count: usize) -> String {
     if count == 1 { "1 call was".to_owned() } else { format!("{count} calls were") }
 }
 

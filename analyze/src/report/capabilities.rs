@@ -78,8 +78,12 @@ impl CapabilityReport {
     }
 
     /// The same, without what the findings about the profile say of the recording as a whole.
-    pub(super) fn beside_profile(mut self) -> Self {
-        self.findings.retain(|finding| !matches!(finding.kind, Kind::Loss | Kind::CutOff | Kind::AlreadyRunning));
+    pub(crate) fn beside_profile(mut self) -> Self {
+        let of_profile = |kind| {
+            use Kind::{AlreadyRunning, CutOff, FilterUnknown, Loss, Refused, RefusedOrFailed};
+            matches!(kind, Loss | CutOff | AlreadyRunning | Refused | RefusedOrFailed | FilterUnknown)
+        };
+        self.findings.retain(|finding| !of_profile(finding.kind));
         self
     }
 }

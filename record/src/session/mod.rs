@@ -74,6 +74,8 @@ struct Session<'storage> {
     windows: u32,
     window_start_ns: i64,
     losses: u64,
+    /// Calls that filters answered, in sealed windows.
+    refused: u64,
     /// Why the windows since the last sealed one could not be written.
     unwritten: Option<StoreError>,
     events: Events,
@@ -108,6 +110,7 @@ impl<'storage> Session<'storage> {
             windows: 0,
             window_start_ns: clock.now_ns()?,
             losses: 0,
+            refused: 0,
             unwritten: None,
             events: kernel.events()?,
             kernel,

@@ -67,6 +67,8 @@ pub struct Progress {
     pub calls: usize,
     /// Losses so far.
     pub losses: u64,
+    /// Calls that filters answered, so far; `None`: not counted.
+    pub refused: Option<u64>,
     /// Why the last window could not be written, if it could not. Its counts are kept for the next one.
     pub unwritten: Option<String>,
 }

@@ -30,6 +30,7 @@ impl Session<'_> {
         match self.writer.write_snapshot(&rows, &programs).and_then(|()| self.writer.seal(&segment)) {
             Ok(()) => {
                 self.losses += segment.losses.iter().map(|loss| loss.count).sum::<u64>();
+                self.refused += segment.calls.iter().filter_map(|call| call.refused).sum::<u64>();
                 self.counters.written();
                 self.windows += 1;
                 self.window_start_ns = end_ns;
@@ -67,6 +68,7 @@ impl Session<'_> {
             containers: self.containers.rows().0.len(),
             calls: self.counters.call_kinds(),
             losses: self.losses,
+            refused: self.options.exact_refusals.then_some(self.refused),
             unwritten: self.unwritten.as_ref().map(ToString::to_string),
         }
     }

@@ -6,6 +6,7 @@ mod list;
 mod needs;
 mod silent;
 mod stacks;
+mod unasked;
 
 use ctrec_recording::Cause;
 
