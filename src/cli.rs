@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Show the filter and capabilities that are in force now (needs root)
     Inspect(Inspect),
+    /// Say what this machine offers for recording; exit code 3 if it cannot record
+    Doctor(Doctor),
 }
 
 impl Command {
@@ -59,7 +61,8 @@ impl Command {
         match self {
             Self::Record(record) => !record.command.is_empty(),
             Self::Run(_) => true,
-            Self::Recommend(_) | Self::Caps(_) | Self::Report(_) | Self::Verify(_) | Self::Inspect(_) => false,
+            Self::Recommend(_) | Self::Caps(_) | Self::Report(_) | Self::Verify(_) => false,
+            Self::Inspect(_) | Self::Doctor(_) => false,
         }
     }
 }
@@ -283,7 +286,7 @@ pub(crate) struct Inspect {
     pub(crate) whom: Whom,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: InspectFormat,
+    pub(crate) format: AnswerFormat,
 }
 
 /// Whom to inspect.
@@ -298,8 +301,15 @@ pub(crate) struct Whom {
     pub(crate) container: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Form of the answers
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: AnswerFormat,
+}
+
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub(crate) enum InspectFormat {
+pub(crate) enum AnswerFormat {
     /// For a terminal
     #[default]
     Text,

@@ -15,7 +15,8 @@ use crate::output::{self, OutputError, tell};
 /// A check found something.
 pub(crate) const FOUND: u8 = 1;
 const USAGE: u8 = 2;
-const ENVIRONMENT: u8 = 3;
+/// This machine cannot.
+pub(crate) const ENVIRONMENT: u8 = 3;
 const BAD_INPUT: u8 = 4;
 const OWN_FAILURE: u8 = 125;
 

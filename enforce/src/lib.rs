@@ -15,6 +15,7 @@
 //! | check many calls | [`refusals`], [`decisions`] |
 //! | run a command under a profile and a capability list | [`run`] |
 //! | read the filters of a running process | [`filters_of`], [`Status`] |
+//! | know which libseccomp there is | [`Library`] |
 //!
 //! Lives here: everything that libseccomp, ptrace and seccomp are needed for. Does not: what a profile should hold, any
 //! text form of it, any recording.
@@ -25,6 +26,7 @@ mod check;
 mod compile;
 mod filter;
 mod instruction;
+mod library;
 mod live;
 mod lookup;
 mod restart;
@@ -40,6 +42,7 @@ pub use check::{KnownArgument, Refusal, decisions, refusal, refusals};
 pub use compile::{CompileError, Compiled, Runtime, compile, native_architecture};
 pub use filter::{Filter, FilterError};
 pub use instruction::Instruction;
+pub use library::Library;
 pub use live::{LiveError, filters_of};
 pub use run::{RunError, run};
 pub use simulate::{AuditArch, Decision, Query, Verdict, decide};

@@ -19,7 +19,7 @@ pub(crate) struct Hierarchy {
 }
 
 /// The hierarchies of a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Hierarchies(Vec<Hierarchy>);
 
 impl Hierarchies {

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput, btf::Btf};
+use libbpf_rs::{Iter, Link, MapCore, MapFlags, MapHandle, OpenObject, ProgramInput};
 
 use ctrec_recording::Hook;
 
@@ -76,7 +76,7 @@ impl<'storage> Kernel<'storage> {
     pub(crate) fn load(storage: &'storage mut Storage, parts: Parts) -> Result<Self, RecordError> {
         requirements::check()?;
         let load = |source| RecordError::Load { source };
-        let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
+        let btf = requirements::types()?;
         let check_hook = CheckHook::find(&btf);
         let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
         let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
@@ -151,6 +151,11 @@ impl<'storage> Kernel<'storage> {
         });
         hooks.extend(self.check_hook.map(CheckHook::describe));
         hooks
+    }
+
+    /// The hook that sees capability checks.
+    pub(crate) fn check_hook(&self) -> Option<CheckHook> {
+        self.check_hook
     }
 
     /// Both clocks at one moment.

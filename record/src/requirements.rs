@@ -13,7 +13,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 pub(crate) const TRACEPOINT: &str = "btf_trace_";
 
 /// Hooks without which nothing can be recorded, as the kernel's BTF names their tracepoints.
-const NEEDED: [&str; 8] = [
+pub(crate) const NEEDED: [&str; 8] = [
     "btf_trace_sys_exit",
     "btf_trace_sched_process_fork",
     "btf_trace_sched_process_exec",
@@ -25,17 +25,29 @@ const NEEDED: [&str; 8] = [
 ];
 /// Tells execve and execveat apart, and their ABI (Linux 6.10+).
 pub(crate) const PREPARE_EXEC: &str = "btf_trace_sched_prepare_exec";
+/// Tells calls that a filter answered, where that is asked for.
+pub(crate) const SYS_ENTER: &str = "btf_trace_sys_enter";
 
 /// Whether this process may load programs and this kernel can run them.
 pub(crate) fn check() -> Result<(), RecordError> {
-    if !may_load(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
-        return Err(RecordError::NotRoot);
-    }
-    if !Path::new(BTF).exists() {
-        return Err(RecordError::NoBtf);
-    }
-    let btf = Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })?;
+    permission()?;
+    let btf = types()?;
     missing_hook(|name| has_hook(&btf, name)).map_or(Ok(()), |hook| Err(RecordError::NoHook { hook }))
+}
+
+/// Whether this process may load programs.
+pub(crate) fn permission() -> Result<(), RecordError> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if may_load(&status) { Ok(()) } else { Err(RecordError::NotRoot) }
+}
+
+/// The kernel's types.
+pub(crate) fn types() -> Result<Btf<'static>, RecordError> {
+    if Path::new(BTF).exists() {
+        Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })
+    } else {
+        Err(RecordError::NoBtf)
+    }
 }
 
 /// Whether a process status has `CAP_SYS_ADMIN`, or `CAP_BPF` with `CAP_PERFMON` (Linux 5.8+), in effect.
@@ -49,7 +61,12 @@ fn may_load(status: &str) -> bool {
 
 /// The first needed hook that a kernel does not have.
 fn missing_hook(has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    NEEDED.into_iter().find(|name| !has(name)).map(|name| name.trim_start_matches(TRACEPOINT))
+    NEEDED.into_iter().find(|name| !has(name)).map(bare)
+}
+
+/// A tracepoint's own name.
+pub(crate) fn bare(name: &str) -> &str {
+    name.trim_start_matches(TRACEPOINT)
 }
 
 /// Whether the kernel has a tracepoint, by the type that BTF has for it.

@@ -12,7 +12,7 @@ use ctrec_enforce::{Decision, Filter, Status, Verdict, decisions, filters_of};
 use ctrec_record::{Host, LiveContainer, live_containers};
 use serde_json::json;
 
-use crate::cli::{Inspect, InspectFormat};
+use crate::cli::{AnswerFormat, Inspect};
 use crate::output::print;
 
 /// ABIs whose calls a process of this machine can make.
@@ -27,8 +27,8 @@ pub(super) fn run(options: &Inspect) -> anyhow::Result<ExitCode> {
     let status = Status::of(pid)?;
     let filters = filters_of(pid)?;
     print(&match options.format {
-        InspectFormat::Text => text(&status, &filters),
-        InspectFormat::Json => json_of(&status, &filters),
+        AnswerFormat::Text => text(&status, &filters),
+        AnswerFormat::Json => json_of(&status, &filters),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! One file a command, and what several of them share.
 
 mod caps;
+mod doctor;
 mod inspect;
 mod learn;
 mod profile_file;
@@ -28,5 +29,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify(options) => verify::run(&options, quiet),
         Command::Run(options) => run::run(&options, quiet),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
     }
 }

@@ -30,6 +30,8 @@ fn a_command_line_that_is_wrong_ends_with_2() {
         &["inspect", "--pid", "0"],
         &["inspect", "--pid", "1", "--container", "web"],
         &["report", "--quiet", "--verbose"],
+        &["doctor", "--format", "markdown"],
+        &["doctor", "now"],
         &["fly"],
         &[],
     ] {

@@ -7,6 +7,7 @@
 mod capabilities;
 mod command_line;
 mod ctrec;
+mod doctor;
 mod outputs;
 mod profiles;
 mod runtimes;

@@ -30,6 +30,7 @@ fn data_that_cannot_be_written_is_a_failure_of_the_machine() {
         &["report", "--format", "json", text(store.path())],
         &["verify", "--profile", text(&profile), "--container", "web", text(store.path())],
         &["inspect", "--pid", &own],
+        &["doctor"],
         &["--help"],
         &["--version"],
     ] {

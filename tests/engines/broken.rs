@@ -14,7 +14,7 @@ use crate::program::Program;
 use crate::recorder::{Recorded, ctrec};
 
 /// Runs a shell script in a mount namespace of its own; `$0` is ctrec, `$1` a folder to use.
-fn in_own_mounts(script: &str, folder: &TempDir) -> Outcome {
+pub(crate) fn in_own_mounts(script: &str, folder: &TempDir) -> Outcome {
     run(&["unshare", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_ctrec"), text(folder.path())])
 }
 
@@ -27,21 +27,23 @@ fn assert_refused(outcome: &Outcome, code: i32, needles: &[&str]) {
     }
 }
 
+/// Hides what the kernel says of its types.
+pub(crate) const NO_BTF: &str = "mount -t tmpfs none /sys/kernel/btf && exec";
+
 #[test]
 fn a_kernel_without_btf_is_named() {
     if !gate::open("a_kernel_without_btf_is_named", &[]) {
         return;
     }
     let folder = TempDir::new().unwrap();
-    let hide = "mount -t tmpfs none /sys/kernel/btf && exec";
-    let outcome = in_own_mounts(&format!("{hide} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
+    let outcome = in_own_mounts(&format!("{NO_BTF} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
     assert_refused(&outcome, 3, &["BTF"]);
-    let outcome = in_own_mounts(&format!("{hide} \"$0\" record --output \"$1/store\" -- true"), &folder);
+    let outcome = in_own_mounts(&format!("{NO_BTF} \"$0\" record --output \"$1/store\" -- true"), &folder);
     assert_refused(&outcome, 125, &["BTF"]);
 }
 
 /// Mounts `$1/btf` where the kernel describes its types.
-const OTHER_BTF: &str = "mount --bind \"$1/btf\" /sys/kernel/btf/vmlinux && exec";
+pub(crate) const OTHER_BTF: &str = "mount --bind \"$1/btf\" /sys/kernel/btf/vmlinux && exec";
 
 #[test]
 fn a_kernel_whose_btf_is_damaged_is_named() {
@@ -59,7 +61,7 @@ fn a_kernel_whose_btf_is_damaged_is_named() {
 }
 
 /// Lets this kernel look like one without a tracepoint, by another name in what it says of its types.
-fn hide_tracepoint(name: &str, folder: &TempDir) {
+pub(crate) fn hide_tracepoint(name: &str, folder: &TempDir) {
     let mut btf = fs::read("/sys/kernel/btf/vmlinux").unwrap();
     let name = format!("\0btf_trace_{name}\0");
     // A kernel that has none needs nothing hidden.
@@ -114,18 +116,19 @@ fn a_kernel_that_announces_no_exec_is_recorded_and_says_what_it_cannot_see() {
     assert!(recommend.stderr.contains("execveat"), "the finding: {}", recommend.stderr);
 }
 
+/// Unmounts every cgroup hierarchy, the inner ones first.
+pub(crate) const NO_CGROUPS: &str =
+    "sed -n 's/^[^ ]* \\([^ ]*\\) cgroup2\\{0,1\\} .*/\\1/p' /proc/self/mounts | tac | xargs -n 1 umount && exec";
+
 #[test]
 fn a_machine_without_cgroups_is_named() {
     if !gate::open("a_machine_without_cgroups_is_named", &[]) {
         return;
     }
     let folder = TempDir::new().unwrap();
-    // The inner ones first.
-    let without =
-        "sed -n 's/^[^ ]* \\([^ ]*\\) cgroup2\\{0,1\\} .*/\\1/p' /proc/self/mounts | tac | xargs -n 1 umount && exec";
-    let outcome = in_own_mounts(&format!("{without} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
+    let outcome = in_own_mounts(&format!("{NO_CGROUPS} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
     assert_refused(&outcome, 3, &["no cgroup hierarchy is mounted", "mount -t cgroup2"]);
-    let outcome = in_own_mounts(&format!("{without} \"$0\" record --output \"$1/store\" -- true"), &folder);
+    let outcome = in_own_mounts(&format!("{NO_CGROUPS} \"$0\" record --output \"$1/store\" -- true"), &folder);
     assert_refused(&outcome, 125, &["no cgroup hierarchy is mounted"]);
 }
 

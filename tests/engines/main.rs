@@ -2,8 +2,8 @@
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
 //! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `every_call`, `in_docker`, `in_force`, `in_runtimes`,
-//! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`). Does not: anything that passes without root (see the
-//! other files of `tests/`).
+//! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`). Does not: anything that passes without root
+//! (see the other files of `tests/`).
 //!
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
 
@@ -39,4 +39,5 @@ mod recorder;
 mod refusals;
 mod refused_exactly;
 mod site;
+mod survey;
 mod wait;

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod docker;
+mod installed;
 mod invocation;
 mod live;
 mod path;
@@ -19,6 +20,7 @@ use invocation::Invocation;
 
 pub use live::{LiveContainer, containers as live_containers};
 
+pub(crate) use installed::{Installed, installed};
 pub(crate) use live::Found as LiveFound;
 pub(crate) use live::find as find_live;
 

@@ -1,0 +1,109 @@
+//! What this kernel and this user offer for recording, found out without recording anything.
+//!
+//! Lives here: the questions, in the order in which a recording meets them. Does not: the words of the answers (see
+//! `answers`), what recording needs (see `requirements`).
+
+mod answers;
+
+use std::error::Error;
+use std::path::Path;
+
+use nix::unistd::{AccessFlags, access};
+
+use crate::cgroups::Hierarchies;
+use crate::check_hook::CheckHook;
+use crate::engine::{Host, installed};
+use crate::error::RecordError;
+use crate::kernel::{Kernel, Parts, Storage};
+use crate::requirements::{self, NEEDED, PREPARE_EXEC, SYS_ENTER};
+use crate::symbols;
+
+/// What a kernel and a user offer for recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// `uname -r`.
+    pub kernel: String,
+    /// `uname -m`.
+    pub machine: String,
+    /// One a question.
+    pub answers: Vec<Answer>,
+}
+
+/// What was found out about one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What was asked about.
+    pub subject: String,
+    /// How it is.
+    pub state: State,
+    /// What was found, and what to do about it.
+    pub text: String,
+}
+
+/// How a thing is that a recording asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// A recording is possible, and something less is in it.
+    Limited,
+    /// No recording is possible.
+    Missing,
+    /// It takes root, or something else that is missing, to find out.
+    NotTried,
+}
+
+impl Survey {
+    /// Whether a recording is possible.
+    pub fn can_record(&self) -> bool {
+        self.answers.iter().all(|answer| answer.state != State::Missing)
+    }
+}
+
+/// Asks everything. As root it loads the recording programs, attaches none of them for longer than one call of its own,
+/// and leaves nothing behind.
+pub fn survey() -> Result<Survey, RecordError> {
+    let names = nix::sys::utsname::uname()
+        .map_err(|source| RecordError::System { what: "name the kernel", source: source.into() })?;
+    let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    let permission = requirements::permission();
+    let may_load = permission.is_ok();
+    let types = requirements::types();
+    let has = |name: &str| types.as_ref().ok().map(|btf| requirements::has_hook(btf, name));
+    let loaded = requirements::check().is_ok().then(|| try_to_load(has(SYS_ENTER) == Some(true)));
+    let hook = loaded.as_ref().and_then(|loaded| loaded.as_ref().ok().copied());
+    let hierarchies = Hierarchies::read(Path::new("/proc"));
+
+    let mut answers = vec![answers::permission(&permission), answers::types(types.as_ref().map(drop))];
+    answers.extend(NEEDED.into_iter().map(|name| answers::needed(requirements::bare(name), has(name))));
+    answers.push(answers::prepare_exec(has(PREPARE_EXEC)));
+    answers.push(answers::sys_enter(has(SYS_ENTER)));
+    answers.push(answers::programs(loaded.map(|loaded| loaded.map(drop))));
+    answers.push(hook.map_or_else(answers::untried_check_hook, answers::check_hook));
+    answers.push(answers::symbols(may_load.then(symbols::are_shown)));
+    answers.push(answers::cgroups(hierarchies.as_ref()));
+    if let Some(own) = hierarchies.as_ref().ok().and_then(Hierarchies::own) {
+        let writable = may_load.then(|| access(&own.mount, AccessFlags::W_OK));
+        answers.push(answers::own_cgroup(&own.mount, writable));
+    }
+    answers.extend(answers::engines(&installed(&Host::default())));
+    Ok(Survey { kernel: text(names.release()), machine: text(names.machine()), answers })
+}
+
+/// Loads what a recording of everything loads, and gives the hook that would count capability checks.
+fn try_to_load(exact_refusals: bool) -> Result<Option<CheckHook>, String> {
+    let mut storage = Storage::new();
+    let kernel = Kernel::load(&mut storage, Parts { discover: true, exact_refusals }).map_err(|error| chain(&error))?;
+    Ok(kernel.check_hook())
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

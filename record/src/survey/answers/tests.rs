@@ -1,0 +1,94 @@
+//! What is found, and what is said of it.
+
+use super::super::Survey;
+use super::*;
+
+fn possible(answers: Vec<Answer>) -> bool {
+    Survey { kernel: "6.1.0".to_owned(), machine: "x86_64".to_owned(), answers }.can_record()
+}
+
+#[track_caller]
+fn assert_says(answer: &Answer, state: State, needles: &[&str]) {
+    assert_eq!(answer.state, state, "{answer:?}");
+    for needle in needles {
+        assert!(answer.text.contains(needle), "{needle} is not in {answer:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_without_is_missing_and_what_to_do_is_said() {
+    let missing = [
+        (permission(&Err(RecordError::NotRoot)), "sudo"),
+        (types(Err(&RecordError::NoBtf)), "CONFIG_DEBUG_INFO_BTF"),
+        (needed("cgroup_mkdir", Some(false)), "Linux 5.15"),
+        (programs(Some(Err("the kernel refused".to_owned()))), "the kernel refused; boot another kernel"),
+        (cgroups(Ok(&Hierarchies::default())), "mount -t cgroup2"),
+        (cgroups(Err(&io::Error::from(io::ErrorKind::NotFound))), "/proc"),
+    ];
+    for (answer, advice) in missing {
+        assert_says(&answer, State::Missing, &[advice]);
+        assert!(!possible(vec![permission(&Ok(())), answer]));
+    }
+}
+
+#[test]
+fn what_a_recording_can_do_without_is_limited() {
+    let limited = [
+        (prepare_exec(Some(false)), "6.10"),
+        (sys_enter(Some(false)), "--refused exact"),
+        (check_hook(None), "no capability list"),
+        (check_hook(Some(CheckHook::Kprobe)), "kprobe/cap_capable; not seen: "),
+        (check_hook(Some(CheckHook::Tracepoint)), "tp_btf/cap_capable; not seen: whether a check is audited"),
+        (symbols(Some(false)), "kernel.kptr_restrict=1"),
+        (own_cgroup(Path::new("/sys/fs/cgroup"), Some(Err(Errno::EROFS))), "mount the host's cgroups writable"),
+    ];
+    for (answer, advice) in limited {
+        assert_says(&answer, State::Limited, &[advice]);
+        assert!(possible(vec![answer]));
+    }
+    assert_says(&engines(&[])[0], State::Limited, &["record -- COMMAND"]);
+}
+
+#[test]
+fn what_is_there_is_ok() {
+    let ok = [
+        permission(&Ok(())),
+        types(Ok(())),
+        needed("sys_exit", Some(true)),
+        prepare_exec(Some(true)),
+        sys_enter(Some(true)),
+        programs(Some(Ok(()))),
+        check_hook(Some(CheckHook::Fexit)),
+        symbols(Some(true)),
+        own_cgroup(Path::new("/sys/fs/cgroup"), Some(Ok(()))),
+    ];
+    for answer in &ok {
+        assert_says(answer, State::Ok, &[]);
+    }
+    assert!(possible(ok.into()));
+}
+
+#[test]
+fn what_was_not_tried_is_no_answer_of_its_own() {
+    let not_tried = [
+        needed("sys_exit", None),
+        prepare_exec(None),
+        sys_enter(None),
+        programs(None),
+        untried_check_hook(),
+        symbols(None),
+        own_cgroup(Path::new("/"), None),
+    ];
+    for answer in &not_tried {
+        assert_says(answer, State::NotTried, &[]);
+    }
+    assert!(possible(not_tried.to_vec()), "it is for what is missing to say no");
+}
+
+#[test]
+fn engines_that_are_only_recognised_are_limited() {
+    let engine = |engine, described| Installed { engine, place: "/x", described };
+    let found = engines(&[engine("docker", true), engine("podman", false)]);
+    let states: Vec<_> = found.iter().map(|answer| (answer.subject.as_str(), answer.state)).collect();
+    assert_eq!(states, [("engine docker", State::Ok), ("engine podman", State::Limited)]);
+}
