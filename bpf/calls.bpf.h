@@ -38,16 +38,8 @@ static __always_inline bool is_sigreturn(__u32 tid, __s32 number)
 static __noinline int count_argument(__u32 slot, __u32 container, __s32 number, __u64 value)
 {
 	struct ctrec_argument_key key = { .slot = slot, .number = number, .value = value };
-	__u64 zero = 0, *count = bpf_map_lookup_elem(&arguments, &key);
 
-	if (!count) {
-		bpf_map_update_elem(&arguments, &key, &zero, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&arguments, &key);
-		if (!count)
-			return lose(CTREC_LOSS_ARGUMENTS_FULL, container);
-	}
-	__sync_fetch_and_add(count, 1);
-	return 0;
+	return add_one(&arguments, &key) ? 0 : lose(CTREC_LOSS_ARGUMENTS_FULL, container);
 }
 
 /*

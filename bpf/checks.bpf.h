@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Capability checks. Counted exactly by kind, and by how the call ended that they were asked in: what was asked during
- * a call waits in `pending`, and a thread with something there takes the slow path at its next sys_exit. Who asked is
- * only sampled, for walking the stack costs several times all the rest.
+ * Capability checks. Counted exactly by kind, and by how the call ended that they were asked in: what was asked during a
+ * call waits for that (pending.bpf.h). Who asked is only sampled, for walking the stack costs several times all the
+ * rest.
  *
  * Three hooks, of which user space chooses one: fexit and kprobe with kretprobe see the options of the check, which say
  * whether it is a probe; the tracepoint (Linux 6.14+) does not.
@@ -76,19 +76,10 @@ static __always_inline bool may_be_needless(int capability)
 static __noinline int sample_asker(void *ctx, __u32 check, __u32 container)
 {
 	struct ctrec_asker_key key = { .check = check };
-	__u64 zero = 0, *count;
 
 	if (bpf_get_stack(ctx, key.frames, sizeof(key.frames), 0) < 0)
 		return lose(CTREC_LOSS_READ_FAULT, container);
-	count = bpf_map_lookup_elem(&askers, &key);
-	if (!count) {
-		bpf_map_update_elem(&askers, &key, &zero, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&askers, &key);
-		if (!count)
-			return lose(CTREC_LOSS_ASKERS_FULL, container);
-	}
-	__sync_fetch_and_add(count, 1);
-	return 0;
+	return add_one(&askers, &key) ? 0 : lose(CTREC_LOSS_ASKERS_FULL, container);
 }
 
 static __noinline struct ctrec_check *new_check(struct ctrec_check_key *key)

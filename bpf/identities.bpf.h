@@ -10,19 +10,7 @@
 
 static __noinline int count_identity(struct ctrec_identity_key *key, __u32 container)
 {
-	__u64 zero = 0, *count;
-
-	if (!key)
-		return 0;
-	count = bpf_map_lookup_elem(&identities, key);
-	if (!count) {
-		bpf_map_update_elem(&identities, key, &zero, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&identities, key);
-		if (!count)
-			return lose(CTREC_LOSS_IDENTITIES_FULL, container);
-	}
-	__sync_fetch_and_add(count, 1);
-	return 0;
+	return !key || add_one(&identities, key) ? 0 : lose(CTREC_LOSS_IDENTITIES_FULL, container);
 }
 
 static __always_inline void read_identity(struct ctrec_identity_key *key, const struct cred *cred,

@@ -57,15 +57,8 @@ static __always_inline void count_start(struct ctrec_task *state, __u32 parent)
 		.origin = state->origin,
 		.phase = state->phase,
 	};
-	__u64 zero = 0, *count = bpf_map_lookup_elem(&starts, &key);
 
-	if (!count) {
-		bpf_map_update_elem(&starts, &key, &zero, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&starts, &key);
-	}
-	if (count)
-		__sync_fetch_and_add(count, 1);
-	else
+	if (!add_one(&starts, &key))
 		lose(CTREC_LOSS_STARTS_FULL, state->container);
 }
 

@@ -23,6 +23,23 @@ __noinline int lose(__u32 loss, __u32 container)
 	return 0;
 }
 
+/*
+ * Adds one to an entry of a hash map of __u64, made if it is not there. False: the map is full. Two CPUs may meet here:
+ * the one that loses the race finds the other's entry.
+ */
+static __always_inline bool add_one(void *map, const void *key)
+{
+	__u64 zero = 0, *count = bpf_map_lookup_elem(map, key);
+
+	if (!count) {
+		bpf_map_update_elem(map, key, &zero, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(map, key);
+	}
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	return count;
+}
+
 __noinline int count_sparse(__u32 slot, __u32 container, __s32 number, __u32 outcome)
 {
 	struct ctrec_sparse_key key = { .slot = slot, .number = number, .outcome = outcome };
