@@ -68,7 +68,7 @@ pub enum Kind {
     NamespaceFlags,
     /// `clone3` was used, whose flags no filter can see.
     Clone3,
-    /// A call that a consumer's libseccomp may not know.
+    /// A call that a consumer's libseccomp, or a capability that an engine may not know.
     NewName,
     /// The runtime or its settings are not known, so every known one is allowed for.
     BaselineUnion,

@@ -16,6 +16,8 @@ use crate::text::{counted, errno, visible};
 const EPERM: i32 = 1;
 const PORT_START: &str = "net.ipv4.ip_unprivileged_port_start";
 const PING_RANGE: &str = "net.ipv4.ping_group_range";
+/// Capabilities of Linux 5.8 and 5.9, which engines of that time and before refuse to add: Docker 20.10 for one.
+const NEW: [&str; 3] = ["CAP_BPF", "CAP_CHECKPOINT_RESTORE", "CAP_PERFMON"];
 /// The first port that everybody may bind where nobody changed it.
 const FIRST_FREE_PORT: u64 = 1024;
 
@@ -40,6 +42,7 @@ pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     findings.extend(network(evidence));
     findings.extend(unread_files(evidence));
     findings.extend(nameless(evidence));
+    findings.extend(new_names(evidence));
     findings.sort();
     findings
 }
@@ -71,6 +74,14 @@ fn recorded(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
         findings.push(finding(Severity::Note, Kind::BlindHook, text, advice, evidence.hook.blind_to.clone()));
     }
     findings
+}
+
+/// Needed capabilities that an older engine has no name for.
+fn new_names(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let new: Vec<String> = NEW.into_iter().filter(|name| evidence.needed.contains(name)).map(str::to_owned).collect();
+    let text = "older engines (Docker 20.10 for one) do not know some of these capabilities, and refuse to add them";
+    let advice = "Use a newer engine; CAP_SYS_ADMIN, which stands for them there, is far more than is needed.";
+    (!new.is_empty()).then(|| finding(Severity::Note, Kind::NewName, text, advice, new))
 }
 
 /// Lines about denied checks of a class, by the capability to speak of and whether programs mostly go on without.

@@ -72,6 +72,7 @@ fn engine() -> Result<&'static Tera, tera::Error> {
     let mut engine = Tera::default();
     engine.autoescape_on(Vec::new());
     engine.register_filter("text", on_string(text::visible));
+    engine.register_filter("whole", on_string(text::visible_lines));
     engine.register_filter("markdown", on_string(text::markdown));
     engine.register_filter("code", on_string(text::code));
     engine.register_filter("underline", on_string(|text| "=".repeat(text::visible(text).chars().count())));
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn every_value_in_a_template_passes_a_filter_of_its_form() {
         let safe = |template: &str, last: &str| match template {
-            "report.md" => ["markdown", "code", "number", "duration", "counted"].contains(&last),
+            "report.md" => ["markdown", "code", "whole", "number", "duration", "counted"].contains(&last),
             _ => ["text", "number", "duration", "counted", "underline", "pad", "wrap"].contains(&last),
         };
         for (name, template) in TEMPLATES {
@@ -141,7 +142,7 @@ mod tests {
                 assert!(filters.last().is_some_and(|last| safe(name, last)), "{name}: {expression}");
                 if ["pad", "wrap"].contains(filters.last().unwrap()) {
                     assert!(
-                        ["text", "number", "duration", "counted"].contains(filters.first().unwrap()),
+                        ["text", "whole", "number", "duration", "counted"].contains(filters.first().unwrap()),
                         "{name}: {expression}"
                     );
                 }

@@ -155,3 +155,10 @@ fn granted_and_failed_is_no_need() {
     assert_eq!(classes(&judged), [("SYS_ADMIN", Class::FailedAnyway)]);
     assert!(judged.apart[0].why.contains("EINVAL"));
 }
+
+#[test]
+fn a_capability_that_older_engines_do_not_know_is_said() {
+    let said = |judged: &Capabilities| judged.findings.iter().any(|finding| finding.kind == Kind::NewName);
+    assert!(said(&asked([granted("PERFMON", "perf_event_open")])));
+    assert!(!said(&asked([granted("CHOWN", "fchownat")])));
+}
