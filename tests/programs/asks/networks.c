@@ -15,6 +15,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+// A socket that may have a port whose last connection has just ended.
+static int stream(int family)
+{
+	int fd = socket(family, SOCK_STREAM, 0), yes = 1;
+
+	prepared(fd, "socket");
+	prepared(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), "setsockopt");
+	return fd;
+}
+
 static int bind_low(const struct given *given)
 {
 	struct sockaddr_in at = {
@@ -22,10 +32,7 @@ static int bind_low(const struct given *given)
 		.sin_port = htons(given->port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	prepared(fd, "socket");
-	return outcome(bind(fd, (struct sockaddr *)&at, sizeof(at)));
+	return outcome(bind(stream(AF_INET), (struct sockaddr *)&at, sizeof(at)));
 }
 
 static int bind_low_6(const struct given *given)
@@ -35,10 +42,7 @@ static int bind_low_6(const struct given *given)
 		.sin6_port = htons(given->port),
 		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
 	};
-	int fd = socket(AF_INET6, SOCK_STREAM, 0);
-
-	prepared(fd, "socket");
-	return outcome(bind(fd, (struct sockaddr *)&at, sizeof(at)));
+	return outcome(bind(stream(AF_INET6), (struct sockaddr *)&at, sizeof(at)));
 }
 
 static int raw_socket(const struct given *given)
