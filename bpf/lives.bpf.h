@@ -178,8 +178,10 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	__s32 number;
 	bool compat;
 
-	if (!known)
+	if (!known) {
+		uncache(task); /* the next thread on its stack may be a worker of io_uring, whose birth no hook sees */
 		return 0;
+	}
 	/* exit and exit_group do not return, so sys_exit never sees them. */
 	number = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), orig_ax);
 	compat = is_compat(task);

@@ -44,6 +44,10 @@ pub enum Kind {
     CapabilityElsewhere,
     /// `execve` failed as it does for a file with capabilities that the container has not.
     ExecveRefused,
+    /// Without a capability, calls that fail anyway fail with another errno.
+    OtherErrno,
+    /// A need that leaves no check may be there.
+    Unasked,
     /// A run did not count capability checks.
     NoCapabilities,
     /// A capability without a name.

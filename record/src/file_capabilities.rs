@@ -14,10 +14,13 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 /// `struct vfs_ns_cap_data`: a word with version and flags, permitted and inheritable low, both high, root's id.
 const LARGEST: usize = 24;
+/// Flag in the first word: what is permitted is effective at once.
+const EFFECTIVE: u32 = 1;
 /// Version 1 has no upper halves.
 const SMALLEST: usize = 12;
 
-/// `CAP_*` names that a file permits, as a JSON array; `None` where the file cannot be reached any more.
+/// `CAP_*` names that a file permits and makes effective, as a JSON array: without the effective bit execve takes what
+/// there is, and the program asks for the rest, which is seen; `None` where the file cannot be reached any more.
 pub(crate) fn read(pid: u32, path: &str) -> Option<String> {
     let mask = permitted(pid, path).ok()?;
     serde_json::to_string(&names(mask)).ok()
@@ -51,7 +54,7 @@ fn parse(value: &[u8]) -> u64 {
         bytes.map_or(0, u32::from_le_bytes)
     };
     let upper = if value.len() > SMALLEST { word(3) } else { 0 };
-    u64::from(upper) << 32 | u64::from(word(1))
+    if word(0) & EFFECTIVE == 0 { 0 } else { u64::from(upper) << 32 | u64::from(word(1)) }
 }
 
 fn names(mask: u64) -> Vec<String> {
@@ -74,7 +77,8 @@ mod tests {
         assert_eq!(names(parse(&second)), ["CAP_NET_RAW", "CAP_PERFMON"]);
         let first = [1, 0, 0, 1, 0, 4, 0, 0, 0, 0, 0, 0];
         assert_eq!(names(parse(&first)), ["CAP_NET_BIND_SERVICE"]);
-        assert_eq!(parse(&[]), 0);
+        let permitted_only = [0, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!((parse(&permitted_only), parse(&[])), (0, 0));
     }
 
     #[test]

@@ -125,8 +125,8 @@ pub struct Program {
     pub device: u64,
     /// Inode of the file.
     pub inode: u64,
-    /// JSON array of the `CAP_*` names that the file permits (its file capabilities), sorted; `None`: not read, since
-    /// the container was gone. Since format 1.2.
+    /// JSON array of the `CAP_*` names that the file permits and makes effective (its file capabilities), sorted;
+    /// `None`: not read, since whoever saw the file was gone. Since format 1.2.
     pub file_capabilities_json: Option<String>,
 }
 

@@ -322,9 +322,12 @@ impl<'a> Tables<'a> {
         self.recording.losses.iter().filter(|row| row.kind != LossKind::CutOff)
     }
 
+    /// Losses that may be anybody's. A container without a name may be one that is meant.
     fn losses_of_nobody(&self) -> Losses {
         let mut losses = Losses::new();
-        for row in self.losses().filter(|row| row.container.is_none()) {
+        let others = |row: &Loss| row.container.is_some_and(|container| !self.chosen.contains(&container));
+        let may_be_meant = |row: &Loss| row.container.is_none() || row.kind == LossKind::Unresolved && others(row);
+        for row in self.losses().filter(|row| may_be_meant(row)) {
             add(losses.entry((row.kind, row.detail.clone())).or_default(), row.count);
         }
         losses

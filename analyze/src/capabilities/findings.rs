@@ -8,12 +8,13 @@ use super::class::{Class, Judged};
 use super::{Hook, silent};
 use crate::behaviour::{Behaviour, IdentityKey, Outcome};
 use crate::finding::{Finding, Kind, Severity};
-use crate::known::{Meaning, capability_number};
+use crate::known::{self, Meaning, capability_number};
 use crate::policy::Policy;
 use crate::recommend::{losses, unasked};
 use crate::text::{counted, errno, visible};
 
 const EPERM: i32 = 1;
+const EACCES: i32 = 13;
 const PORT_START: &str = "net.ipv4.ip_unprivileged_port_start";
 const PING_RANGE: &str = "net.ipv4.ping_group_range";
 /// Capabilities of Linux 5.8 and 5.9, which engines of that time and before refuse to add: Docker 20.10 for one.
@@ -34,6 +35,7 @@ pub(super) struct Evidence<'e, 'a> {
 pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     let mut findings = losses(evidence.behaviour);
     findings.extend(recorded(evidence));
+    findings.extend(nothing_seen(evidence));
     findings.extend(unasked(evidence.behaviour, evidence.policy));
     findings.extend(refused(evidence));
     findings.extend(elsewhere(evidence));
@@ -43,6 +45,9 @@ pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     findings.extend(unread_files(evidence));
     findings.extend(nameless(evidence));
     findings.extend(new_names(evidence));
+    findings.extend(other_errno(evidence));
+    findings.extend(root_of_namespace(evidence));
+    findings.extend(long_lists(evidence));
     findings.sort();
     findings
 }
@@ -74,6 +79,60 @@ fn recorded(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
         findings.push(finding(Severity::Note, Kind::BlindHook, text, advice, evidence.hook.blind_to.clone()));
     }
     findings
+}
+
+/// Nothing of the workload was seen, so that an empty list says nothing.
+fn nothing_seen(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let calls = evidence.behaviour.calls();
+    let mut sources = calls.values().flat_map(|facts| facts.sources.keys());
+    let seen =
+        sources.any(|source| evidence.policy.wants(source.origin, source.phase) && source.phase == Phase::Workload);
+    let seen = seen || !silent::of_workload(evidence.behaviour, evidence.policy).is_empty();
+    let text = "no call of the workload was seen, so nobody knows what it needs";
+    let made = || finding(Severity::Incomplete, Kind::NothingSeen, text, "Start the recording first.", Vec::new());
+    (!seen).then(made)
+}
+
+/// A call that fails with another errno once a folder cannot be searched: not found becomes not allowed, which a program
+/// may take for worse.
+fn other_errno(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let opens = |capability: &str| [known::dac_override(), known::read_search()].contains(&capability);
+    let judged = evidence.judged.iter().filter(|one| one.verdict.class == Class::FailedAnyway);
+    let changed = judged.filter(|one| opens(&one.row.capability) && ![EPERM, EACCES].contains(&one.row.end.errno));
+    let lines: BTreeSet<String> = changed
+        .map(|Judged { row, .. }| {
+            let program = visible(&row.kind.source.program);
+            format!("{program}: {}, {}", row.kind.call.label(), errno(row.end.errno))
+        })
+        .collect();
+    let name = known::dac_override();
+    let text = format!("{name} let calls fail as they did: without it they fail with EACCES");
+    let advice = format!("If a program must tell the two apart (rm -f does), add {}.", bare(name));
+    let needed = lines.is_empty() || evidence.needed.contains(name);
+    (!needed).then(|| finding(Severity::Incomplete, Kind::OtherErrno, text, &advice, lines.into_iter().collect()))
+}
+
+/// Who makes a user namespace and becomes root in it needs `CAP_SETFCAP` from Linux 5.12 on (commit db2e718a4798). The
+/// kernel notes whether it was there when the namespace was made, and asks nobody.
+fn root_of_namespace(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    const SETFCAP: &str = "CAP_SETFCAP";
+    let inside = evidence.judged.iter().filter(|one| one.verdict.class == Class::OwnNamespace);
+    let programs: BTreeSet<String> = inside.map(|one| visible(&one.row.kind.source.program)).collect();
+    let text = "the workload makes user namespaces; to become root in one takes CAP_SETFCAP, which leaves no check";
+    let advice = "If writing a uid_map fails, add SETFCAP.";
+    let made = |programs| finding(Severity::Incomplete, Kind::Unasked, text, advice, programs);
+    (!programs.is_empty() && !evidence.needed.contains(SETFCAP)).then(|| made(programs.into_iter().collect()))
+}
+
+/// A long list that a program sets may be its own, and not what it had less a few.
+fn long_lists(evidence: &Evidence<'_, '_>) -> Option<Finding> {
+    let identities = silent::of_workload(evidence.behaviour, evidence.policy);
+    let long = identities.keys().filter(|key| silent::is_long_list(key));
+    let programs: BTreeSet<String> = long.map(|key| visible(&key.source.program)).collect();
+    let text = "programs set most of the capabilities that they had; where that is a fixed list, it fails without them";
+    let advice = "Run them under the list above before you rely on it; capset says EPERM.";
+    (!programs.is_empty())
+        .then(|| finding(Severity::Incomplete, Kind::Unasked, text, advice, programs.into_iter().collect()))
 }
 
 /// Needed capabilities that an older engine has no name for.
@@ -243,8 +302,8 @@ fn unread_files(evidence: &Evidence<'_, '_>) -> Option<Finding> {
     let unread = files.iter().filter(|(path, file)| file.unread && executed.contains(*path));
     let unread: Vec<String> = unread.map(|(path, _)| visible(path)).collect();
     let text =
-        "file capabilities of some programs were not read, as the container was gone; what they need is not known";
-    let advice = "Let the container live for a second longer, or look with getcap.";
+        "file capabilities of some programs were not read, as their processes were gone; what they need is not known";
+    let advice = "Look with getcap: a program whose file has some cannot be executed without them.";
     (!unread.is_empty()).then(|| finding(Severity::Note, Kind::FilesUnread, text, advice, unread))
 }
 

@@ -142,7 +142,8 @@ pub enum CapabilityError {
     NothingRecorded,
     /// No run counted capability checks.
     #[error(
-        "{} recorded by a ctrec that did not count capability checks, so nobody knows which are needed: record again",
+        "{} recorded without capability checks, by an older ctrec or on a kernel without a hook for them (ctrec doctor \
+         tells), so nobody knows which are needed: record again",
         were(.runs)
     )]
     NotCounted {

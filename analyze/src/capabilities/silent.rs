@@ -38,9 +38,7 @@ pub(super) fn all(behaviour: &Behaviour, policy: &Policy) -> Silent {
         silent.add_ambient(key, count, given);
     }
     for ((program, origin), identities) in executed {
-        if !nobody_gains {
-            silent.add_file((program, origin), files.get(program).unwrap_or(&unread), &identities);
-        }
+        silent.add_file((program, origin), files.get(program).unwrap_or(&unread), nobody_gains, &identities);
     }
     silent
 }
@@ -80,10 +78,16 @@ fn given_ambient(behaviour: &Behaviour, policy: &Policy) -> u64 {
 impl Silent {
     /// What an executed file permits must be in the bounding set: where the file also makes it effective, execve fails
     /// with EPERM otherwise. Where it was not in the recorded one, the file ran without.
-    fn add_file(&mut self, (program, origin): (&str, Origin), file: &FileCapabilities, ran: &[(&IdentityKey, u64)]) {
+    fn add_file(
+        &mut self,
+        (program, origin): (&str, Origin),
+        file: &FileCapabilities,
+        nobody_gains: bool,
+        ran: &[(&IdentityKey, u64)],
+    ) {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for (key, count) in ran {
-            for name in names(of_file(file, key) & key.bounding) {
+            for name in names(of_file(file, nobody_gains, key) & key.bounding) {
                 let sum = counts.entry(name).or_default();
                 *sum = sum.saturating_add(*count);
             }
@@ -115,7 +119,7 @@ impl Silent {
         if kept == 0 || kept == had || kept & !had != 0 {
             return;
         }
-        let few = kept.count_ones() * 2 < had.count_ones();
+        let few = !is_long_list(key);
         for name in names(kept) {
             if few {
                 let why = "keeps it by a list of its own, which fails as a whole without it";
@@ -134,11 +138,18 @@ impl Silent {
     }
 }
 
-/// What a program has of its file's capabilities. Root has everything by being root, so there the file must tell.
-fn of_file(file: &FileCapabilities, key: &IdentityKey) -> u64 {
+/// Whether a capset kept at least half of what there was, but not all.
+pub(super) fn is_long_list(key: &IdentityKey) -> bool {
+    let (kept, had) = (key.permitted, key.before);
+    key.cause == Cause::Capset && kept != had && kept & !had == 0 && kept.count_ones() * 2 >= had.count_ones()
+}
+
+/// What a program has of its file's capabilities. Root has everything by being root, so there the file must tell; and
+/// so it must with `no_new_privs`, which gives nobody anything and changes nothing of how execve fails.
+fn of_file(file: &FileCapabilities, nobody_gains: bool, key: &IdentityKey) -> u64 {
     let masks = file.names.iter().filter_map(|name| 1_u64.checked_shl(capability_number(name)?));
     let read = masks.fold(0, |all, mask| all | mask);
-    if key.root {
+    if key.root || nobody_gains {
         return read;
     }
     let gained = if file.unread { gained(key).unwrap_or(0) } else { 0 };

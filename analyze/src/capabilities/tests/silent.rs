@@ -1,9 +1,9 @@
 //! Needs that leave no check, and users that no added capability reaches.
 
-use ctrec_recording::{Origin, Phase};
+use ctrec_recording::{Namespace, Origin, Phase};
 
 use super::*;
-use crate::testing::{denied, mask};
+use crate::testing::{denied, granted, mask};
 
 #[test]
 fn an_executed_file_needs_its_capabilities_in_the_bounding_set() {
@@ -40,9 +40,9 @@ fn a_file_that_nobody_read_is_told_by_what_its_user_has() {
 }
 
 #[test]
-fn files_of_a_container_with_no_new_privs_gain_nothing() {
+fn files_need_the_bounding_set_with_no_new_privs_too() {
     let run = run().that(|container| container.no_new_privs = Some(true)).program("/bin/ping").file(&["CAP_NET_RAW"]);
-    assert!(judge(&run.ran(Cause::Execve, |it| it.bounding = mask(&["NET_RAW"]))).needs.is_empty());
+    assert_eq!(judge(&run.ran(Cause::Execve, |it| it.bounding = mask(&["NET_RAW"]))).names(), ["NET_RAW"]);
 }
 
 #[test]
@@ -133,4 +133,18 @@ fn settings_of_the_network_that_spare_a_capability_are_told() {
     assert!(lines[0].contains("CAP_NET_BIND_SERVICE") && lines[1].contains("0 2147483647"), "{lines:?}");
     let json = r#"{"net.ipv4.ip_unprivileged_port_start": 1024, "net.ipv4.ping_group_range": "1 0"}"#;
     assert!(with(json).findings.iter().all(|finding| finding.kind != Kind::NetworkSettings));
+}
+
+#[test]
+fn what_leaves_no_check_and_may_be_needed_is_said() {
+    let said = |judged: &Capabilities, kind: Kind| judged.findings.iter().any(|finding| finding.kind == kind);
+    let lookup = |errno| asked([granted("DAC_OVERRIDE", "newfstatat").by(&["generic_permission"]).failed(errno)]);
+    assert!(said(&lookup(2), Kind::OtherErrno), "ENOENT becomes EACCES");
+    assert!(!said(&lookup(13), Kind::OtherErrno));
+    let mount = granted("SYS_ADMIN", "mount").by(&["path_mount"]);
+    let own_namespace = asked([Question { target: Namespace::Inside, ..mount }]);
+    assert!(said(&own_namespace, Kind::Unasked), "root of a user namespace");
+    assert!(!said(&asked([granted("CHOWN", "fchownat")]), Kind::Unasked));
+    assert!(said(&judge(&Run::new("r").counting()), Kind::NothingSeen));
+    assert!(!said(&judge(&run()), Kind::NothingSeen));
 }
