@@ -19,6 +19,7 @@ mod counting_checks;
 mod docker;
 mod elsewhere;
 mod every_call;
+mod full_disk;
 mod gate;
 mod harness;
 mod image;

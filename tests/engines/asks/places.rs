@@ -3,6 +3,7 @@
 //! Lives here: how each place is made and what its programs ended with. Does not: the rows.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 use super::{Row, rows};
 use crate::bundle::{Bundle, Runtime, Spec};
 use crate::docker::Dockerd;
+use crate::full_disk::FullDisk;
 use crate::image::Image;
 use crate::ports;
 use crate::wait::wait_for;
@@ -51,6 +53,9 @@ port=$2; shift 2
 for row; do /rows/$row \"$other\" \"$port\"; echo \"$row $?\"; done
 echo done; sleep 100000";
 
+/// The row that wants a file system of its own, at `/full`.
+const FILLS_A_DISK: &str = "fill_disk";
+
 /// What [`SCRIPT`] prints last.
 const DONE: &str = "done\n";
 
@@ -63,6 +68,7 @@ pub(crate) struct Ran {
     pub(crate) endings: BTreeMap<String, i32>,
     // The container goes before its root does.
     _bundle: Option<(Bundle, TempDir)>,
+    _disk: Option<FullDisk>,
 }
 
 impl Place {
@@ -150,12 +156,15 @@ impl Place {
         let command = self.command();
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let fixed = ["run", "--detach", "--name", &name, "--security-opt", "seccomp=unconfined"];
-        dockerd.docker(&[&fixed, self.options(), &[Image::Asks.name()], &command].concat());
+        let disk = self.rows().any(|row| row.name == FILLS_A_DISK).then(FullDisk::mount);
+        let volume = disk.as_ref().map(|disk| disk.volume(Path::new("/full")));
+        let volume: Vec<&str> = volume.iter().map(String::as_str).collect();
+        dockerd.docker(&[&fixed, self.options(), &volume, &[Image::Asks.name()], &command].concat());
         let printed = wait_for("the rows", || {
             let printed = dockerd.docker(&["logs", &name]);
             printed.ends_with(DONE).then_some(printed)
         });
-        Ran { name, endings: endings(&printed), _bundle: None }
+        Ran { name, endings: endings(&printed), _bundle: None, _disk: disk }
     }
 
     fn run_by_runc(self, change: impl FnOnce(&mut Value)) -> Ran {
@@ -175,7 +184,7 @@ impl Place {
             let printed = bundle.stdout();
             printed.ends_with(DONE).then_some(printed)
         });
-        Ran { name: bundle.id().to_owned(), endings: endings(&printed), _bundle: Some((bundle, root)) }
+        Ran { name: bundle.id().to_owned(), endings: endings(&printed), _bundle: Some((bundle, root)), _disk: None }
     }
 }
 

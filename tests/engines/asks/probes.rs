@@ -3,7 +3,7 @@
 
 use nix::errno::Errno;
 
-use super::places::Place::{Default, Narrow, SysAdmin};
+use super::places::Place::{Default, Narrow, SysAdmin, User};
 use super::{Asked, Condition, Row};
 
 /// The kernel keeps some memory back for root.
@@ -45,6 +45,13 @@ const LISTMOUNT: &[Asked] =
 /// Linux 6.8+.
 const MOUNT_CALLS: Condition =
     Condition { file: "/proc/kallsyms", holds: |symbols| symbols.contains("sys_statmount"), words: "statmount" };
+
+/// Root is let through without a question: it is who the blocks are kept back for.
+const LAST_BLOCKS: &[Asked] =
+    &[Asked::apart("probe", "CAP_SYS_RESOURCE", "write", &["ext4_has_free_clusters", "ext4_claim_free_clusters"])
+        .why(&["kept back for root"])];
+const LOOP_DEVICES: Condition =
+    Condition { file: "/proc/devices", holds: |devices| devices.contains(" loop"), words: "loop devices" };
 
 const fn overlay(capability: &'static str, call: &'static str) -> Asked {
     Asked::apart("overridden", capability, call, &[]).why(&["credentials"])
@@ -93,6 +100,7 @@ pub(super) const ROWS: &[Row] = &[
     .on(LANDLOCK),
     Row::new("landlock_nnp", Default, 0, &[]).on(LANDLOCK),
     Row::new("landlock_nnp", SysAdmin, 0, &[]).on(LANDLOCK),
+    Row::new("fill_disk", User, Errno::ENOSPC as i32, LAST_BLOCKS).on(LOOP_DEVICES),
     Row::new("list_xattr", Default, 0, XATTR),
     Row::new("list_xattr", SysAdmin, 0, XATTR),
     Row::new("stat_mount", Default, Errno::EPERM as i32, STATMOUNT).on(MOUNT_CALLS),

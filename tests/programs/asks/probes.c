@@ -204,7 +204,23 @@ static int exec_traced(const struct given *given)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }
 
+/* Writes until nothing is left but what is kept back for root. */
+static int fill_disk(const struct given *given)
+{
+	static char block[4096];
+	int file = open("/full/file", O_WRONLY | O_CREAT, 0600);
+	long written;
+
+	(void)given;
+	prepared(file, "open");
+	do
+		written = write(file, block, sizeof(block));
+	while (written > 0);
+	return outcome(written);
+}
+
 const struct row probe_rows[] = {
+	{ "fill_disk", fill_disk },
 	{ "reserve_mmap", reserve_mmap },
 	{ "reserve_brk", reserve_brk },
 	{ "reserve_fork", reserve_fork },
