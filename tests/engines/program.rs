@@ -85,12 +85,13 @@ impl Program {
         })
     }
 
-    /// Everything that the program is made of: one source, or a folder of them.
+    /// Everything that the program is made of: one source with what it includes of ours, or a folder of them.
     fn files(self) -> Vec<PathBuf> {
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
         let folder = programs.join(self.name());
         if !folder.is_dir() {
-            return vec![folder.with_extension("c")];
+            let shared = matches!(self, Self::Counts | Self::Checks).then(|| programs.join("many.h"));
+            return [folder.with_extension("c")].into_iter().chain(shared).collect();
         }
         let files = fs::read_dir(folder).expect("a folder of sources can be read");
         let mut files: Vec<PathBuf> = files.map(|file| file.expect("a folder can be read").path()).collect();

@@ -5,32 +5,15 @@
 // usage: checks THREADS CHILDREN TIMES
 
 #define _GNU_SOURCE
-#include <errno.h>
+#include "many.h"
+
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-static long times;
 static char owned[] = "/tmp/ctrec-checks-XXXXXX";
-
-static void demand(int holds, const char *what)
-{
-	if (holds)
-		return;
-	perror(what);
-	_exit(2);
-}
-
-static void demand_errno(long result, int expected, const char *what)
-{
-	demand(result == -1 && errno == expected, what);
-}
 
 // Without it, settimeofday is denied, and the clock is safe.
 static void drop_sys_time(void)
@@ -58,42 +41,6 @@ static void one_round(void)
 	demand_errno(syscall(SYS_settimeofday, NULL, &zone), EPERM, "settimeofday");
 	demand(syscall(SYS_chroot, "/") == 0, "chroot");
 	demand(syscall(SYS_chown, owned, 1, 1) == 0, "chown");
-}
-
-static void *rounds(void *unused)
-{
-	for (long i = 0; i < times; i++)
-		one_round();
-	return unused;
-}
-
-static void from_threads(int threads)
-{
-	pthread_t others[threads];
-
-	for (int i = 1; i < threads; i++)
-		demand(pthread_create(&others[i], NULL, rounds, NULL) == 0, "pthread_create");
-	rounds(NULL);
-	for (int i = 1; i < threads; i++)
-		demand(pthread_join(others[i], NULL) == 0, "pthread_join");
-}
-
-static void from_children(int children, int threads)
-{
-	for (int i = 0; i < children; i++) {
-		pid_t child = fork();
-
-		demand(child >= 0, "fork");
-		if (child == 0) {
-			from_threads(threads);
-			_exit(0);
-		}
-	}
-	for (int i = 0; i < children; i++) {
-		int status;
-
-		demand(wait(&status) > 0 && status == 0, "wait");
-	}
 }
 
 static void print_row(const char *end, int capability, long number, int error, long count)

@@ -7,30 +7,13 @@
 // the calls that nothing else in the program or in its C library makes; all others are left out.
 
 #define _GNU_SOURCE
-#include <errno.h>
+#include "many.h"
+
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-static long times;
 static int zero_fd, null_fd;
-
-static void demand(int holds, const char *what)
-{
-	if (holds)
-		return;
-	perror(what);
-	_exit(2);
-}
-
-static void demand_errno(long result, int expected, const char *what)
-{
-	demand(result == -1 && errno == expected, what);
-}
 
 static void one_round(void)
 {
@@ -46,42 +29,6 @@ static void one_round(void)
 	demand_errno(syscall(SYS_chdir, "/dev/null"), ENOTDIR, "chdir");
 	demand_errno(syscall(9999), ENOSYS, "9999");
 	demand_errno(syscall(-1), ENOSYS, "-1");
-}
-
-static void *rounds(void *unused)
-{
-	for (long i = 0; i < times; i++)
-		one_round();
-	return unused;
-}
-
-static void from_threads(int threads)
-{
-	pthread_t others[threads];
-
-	for (int i = 1; i < threads; i++)
-		demand(pthread_create(&others[i], NULL, rounds, NULL) == 0, "pthread_create");
-	rounds(NULL);
-	for (int i = 1; i < threads; i++)
-		demand(pthread_join(others[i], NULL) == 0, "pthread_join");
-}
-
-static void from_children(int children, int threads)
-{
-	for (int i = 0; i < children; i++) {
-		pid_t child = fork();
-
-		demand(child >= 0, "fork");
-		if (child == 0) {
-			from_threads(threads);
-			_exit(0);
-		}
-	}
-	for (int i = 0; i < children; i++) {
-		int status;
-
-		demand(wait(&status) > 0 && status == 0, "wait");
-	}
 }
 
 // One row a call: number, how often it succeeded, how often it failed with which errno.

@@ -1,0 +1,197 @@
+//! The kernel side as user space sees it: load, attach, the maps, detach.
+//!
+//! Lives here: programs, loaded and attached. Beside it: `containers`, which are entered and given back; `counts`, which are
+//! read; `maps`, how one entry is. Does not: what the kernel must offer (see `requirements`), events (see `events`), what the
+//! numbers mean (see `counters`), which container is which.
+
+mod containers;
+mod counts;
+mod maps;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{Link, OpenObject, ProgramInput};
+
+use ctrec_recording::Hook;
+
+use crate::cells;
+use crate::check_hook::CheckHook;
+use crate::clock::Moment;
+use crate::error::RecordError;
+use crate::events::Events;
+use crate::program_info::recursion_misses;
+use crate::requirements;
+use crate::skel::{CtrecSkel, CtrecSkelBuilder};
+use crate::wire;
+
+/// Where libbpf keeps the object; outlives [`Kernel`].
+#[derive(Debug)]
+pub(crate) struct Storage(MaybeUninit<OpenObject>);
+
+impl Storage {
+    pub(crate) fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+}
+
+/// First process of a container that runs already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Init {
+    pub(crate) pid: u32,
+    /// Monotonic, ns: when it was found.
+    pub(crate) started_ns: u64,
+    /// Inode of its user namespace.
+    pub(crate) user_space: u32,
+}
+
+/// What of the kernel side a recording wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    /// Follow cgroups outside of known containers.
+    pub(crate) discover: bool,
+    /// Count what filters answered, by a second hook.
+    pub(crate) exact_refusals: bool,
+}
+
+/// The loaded kernel side.
+pub(crate) struct Kernel<'storage> {
+    skel: CtrecSkel<'storage>,
+    links: Vec<Link>,
+    cpus: u32,
+    exact_exec: bool,
+    exact_refusals: bool,
+    check_hook: Option<CheckHook>,
+    /// Containers that user space enters. The kernel side numbers its own, from 1.
+    next_container: u32,
+}
+
+impl fmt::Debug for Kernel<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Kernel").field("cpus", &self.cpus).finish_non_exhaustive()
+    }
+}
+
+impl<'storage> Kernel<'storage> {
+    /// Loads the programs; nothing is attached yet.
+    pub(crate) fn load(storage: &'storage mut Storage, parts: Parts) -> Result<Self, RecordError> {
+        requirements::check()?;
+        let load = |source| RecordError::Load { source };
+        let btf = requirements::types()?;
+        let check_hook = CheckHook::find(&btf);
+        let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
+        let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
+        let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
+        open.progs.on_prepare_exec.set_autoload(exact_exec);
+        open.progs.on_sys_enter.set_autoload(parts.exact_refusals);
+        CheckHook::choose(check_hook, &mut open.progs);
+        let config = &mut open.maps.rodata_data.as_mut().ok_or(RecordError::Skeleton)?.config;
+        config.cpus = cpus;
+        config.discover = parts.discover.into();
+        config.prepare_exec = exact_exec.into();
+        config.entries = parts.exact_refusals.into();
+        let template = cells::create(cpus).map_err(load)?;
+        open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
+        let skel = open.load().map_err(load)?;
+        let (links, exact_refusals) = (Vec::new(), parts.exact_refusals);
+        let kernel = Self { skel, links, cpus, exact_exec, exact_refusals, check_hook, next_container: 1 << 31 };
+        for slot in 1..wire::SLOTS {
+            kernel.free_slot(slot)?;
+        }
+        Ok(kernel)
+    }
+
+    /// Attaches everything; threads are followed before calls are counted.
+    pub(crate) fn attach(&mut self) -> Result<(), RecordError> {
+        let progs = &self.skel.progs;
+        let mut all = vec![
+            ("sched_process_exit", &progs.on_exit),
+            ("sched_process_exec", &progs.on_exec),
+            ("signal_deliver", &progs.on_signal),
+            ("sched_process_fork", &progs.on_fork),
+            ("cgroup_rmdir", &progs.on_cgroup_rmdir),
+            ("cgroup_attach_task", &progs.on_cgroup_attach),
+            ("cgroup_mkdir", &progs.on_cgroup_mkdir),
+            ("sys_exit", &progs.on_sys_exit),
+        ];
+        if self.exact_refusals {
+            all.insert(all.len() - 1, ("sys_enter", &progs.on_sys_enter)); /* before the end of a call is looked at */
+        }
+        if self.exact_exec {
+            all.insert(0, ("sched_prepare_exec", &progs.on_prepare_exec));
+        }
+        for (hook, program) in all {
+            let link = program.attach().map_err(|source| RecordError::Attach { hook, source })?;
+            self.links.push(link);
+        }
+        if let Some(hook) = self.check_hook {
+            let links = hook.attach(progs).map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
+            self.links.extend(links);
+        }
+        Ok(())
+    }
+
+    /// Detaches everything; maps stay readable.
+    pub(crate) fn detach(&mut self) {
+        self.links.clear();
+    }
+
+    /// The hooks of this kernel, and what they cannot see.
+    pub(crate) fn hooks(&self) -> Vec<Hook> {
+        let mut hooks = vec![Hook { name: "tp_btf/sys_exit".to_owned(), blind_to: Vec::new() }];
+        if self.exact_refusals {
+            hooks.push(Hook { name: "tp_btf/sys_enter".to_owned(), blind_to: Vec::new() });
+        }
+        hooks.push(Hook {
+            name: "tp_btf/sched_process_exec".to_owned(),
+            blind_to: if self.exact_exec {
+                Vec::new()
+            } else {
+                vec!["execveat with an absolute path (shown as execve)".to_owned(), "execve's own ABI".to_owned()]
+            },
+        });
+        hooks.extend(self.check_hook.map(CheckHook::describe));
+        hooks
+    }
+
+    /// The hook that sees capability checks.
+    pub(crate) fn check_hook(&self) -> Option<CheckHook> {
+        self.check_hook
+    }
+
+    /// Both clocks at one moment.
+    pub(crate) fn clocks(&self) -> Result<Moment, RecordError> {
+        let run = self.skel.progs.read_clocks.test_run(ProgramInput::default());
+        run.map_err(|source| RecordError::Map { map: "clocks", source })?;
+        let bss = self.skel.maps.bss_data.as_ref().ok_or(RecordError::Skeleton)?;
+        Ok(Moment { time_ns: bss.clock_now.time_ns, jiffies: bss.clock_now.jiffies })
+    }
+
+    /// Possible CPUs.
+    pub(crate) fn cpus(&self) -> u32 {
+        self.cpus
+    }
+
+    /// Times that a program was not run because it was running on that CPU already, by program.
+    pub(crate) fn recursion_misses(&self) -> Result<BTreeMap<String, u64>, RecordError> {
+        let mut misses = BTreeMap::new();
+        for program in self.skel.object().progs() {
+            if !program.autoload() {
+                continue;
+            }
+            let count = recursion_misses(program.as_fd()).map_err(|source| RecordError::Programs { source })?;
+            if count != 0 {
+                misses.insert(program.name().to_string_lossy().into_owned(), count);
+            }
+        }
+        Ok(misses)
+    }
+
+    /// The ring buffer.
+    pub(crate) fn events(&self) -> Result<Events, RecordError> {
+        Events::of(&self.skel.maps.events)
+    }
+}
