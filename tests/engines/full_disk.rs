@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::docker::report;
 use crate::image::text;
 use crate::process::run;
 
@@ -45,9 +46,6 @@ impl FullDisk {
 impl Drop for FullDisk {
     fn drop(&mut self) {
         // A container that holds it keeps the device busy until it ends, but not the mount point.
-        let unmounted = run(&["umount", "--lazy", text(&self.path())]);
-        if unmounted.code != 0 {
-            eprintln!("{} stays mounted: {}", self.path().display(), unmounted.stderr);
-        }
+        report(&run(&["umount", "--lazy", text(&self.path())]));
     }
 }
