@@ -83,9 +83,12 @@ fn exit_code(result: Result<i32, RunError>) -> ExitCode {
     ExitCode::from(u8::try_from(code).expect("a code of 8 bits"))
 }
 
-/// Starts this program in its other role, and waits for the first line that the command says.
+/// Starts this program in its other role, and waits for the first line that the command says. Whoever runs the tests may
+/// ignore signals (nohup does), which a shell cannot change for itself.
 fn start(arguments: &[&str], script: &str) -> (Child, String, impl BufRead + use<>) {
-    let mut child = Command::new(env::current_exe().expect("this program"))
+    let mut child = Command::new("env")
+        .arg("--default-signal")
+        .arg(env::current_exe().expect("this program"))
         .args(arguments)
         .args(["sh", "-c", script])
         .stdin(Stdio::piped())
