@@ -39,6 +39,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Record what containers, or a command, do (needs root)
     Record(Record),
+    /// List runs and containers, and how well each was recorded
+    List(List),
     /// Print the least seccomp profile for a container
     Recommend(Recommend),
     /// Print the least capabilities for a container, as options of docker run
@@ -61,7 +63,7 @@ impl Command {
         match self {
             Self::Record(record) => !record.command.is_empty(),
             Self::Run(_) => true,
-            Self::Recommend(_) | Self::Caps(_) | Self::Report(_) | Self::Verify(_) => false,
+            Self::List(_) | Self::Recommend(_) | Self::Caps(_) | Self::Report(_) | Self::Verify(_) => false,
             Self::Inspect(_) | Self::Doctor(_) => false,
         }
     }
@@ -108,6 +110,28 @@ pub(crate) enum TableFormat {
     Parquet,
     /// Newline-delimited JSON with the same columns
     Json,
+}
+
+/// What the text form of a list shows.
+const AFTER_LIST: &str = "\
+First the containers by name and image over all runs, then run by run. CALLS are kinds of calls; NOTHING NEW is for how \
+long no kind came that had not been seen; losses of a run as a whole count for each container in it. On a terminal \
+tables are cut to its width; elsewhere nothing in them is shortened for that. Programs want --format json.
+
+A run that cannot be read is named on stderr, the others are listed, and the exit code is 4.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_LIST)]
+pub(crate) struct List {
+    /// Stores to list
+    #[arg(value_name = "STORE", default_value = STORE)]
+    pub(crate) stores: Vec<PathBuf>,
+    /// Only these containers: a name, id prefix, glob, image=..., label=k=v or pod=ns/name
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) container: Option<String>,
+    /// Form of the list
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: AnswerFormat,
 }
 
 /// Which container of which stores.

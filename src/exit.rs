@@ -22,8 +22,18 @@ const OWN_FAILURE: u8 = 125;
 
 /// Prints an error with its causes, once, and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error, with_command: bool) -> ExitCode {
-    tell(&format!("error: {error:#}"));
+    say(error);
     ExitCode::from(code(error, with_command))
+}
+
+/// The same, of a command that goes on and ends with the code later.
+pub(crate) fn complain(error: &anyhow::Error) -> u8 {
+    say(error);
+    code(error, false)
+}
+
+fn say(error: &anyhow::Error) {
+    tell(&format!("error: {error:#}"));
 }
 
 /// What the parser has to say: help that was asked for, which is data, or what is wrong with the command line.

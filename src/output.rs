@@ -1,16 +1,19 @@
 //! What goes out: data to stdout or to a file, everything else to stderr.
 //!
-//! Lives here: writing, and why it failed. Does not: what is written.
+//! Lives here: writing, and why it failed; what a terminal shows there. Does not: what is written.
 
 #[cfg(test)]
 mod tests;
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use anstream::{AutoStream, ColorChoice};
+use ctrec_analyze::report::Look;
 use ctrec_analyze::text::visible_lines;
+use terminal_size::{Width, terminal_size_of};
 
 /// Data could not be written, to the last byte.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,18 @@ pub(crate) fn print(text: &str) -> Result<(), OutputError> {
 /// What happened to stdout.
 pub(crate) fn to_stdout(source: io::Error) -> OutputError {
     OutputError { place: "to stdout".to_owned(), source }
+}
+
+/// How text is to look on stdout. About colours the environment decides, `NO_COLOR` and its like.
+pub(crate) fn look_of_stdout() -> Look {
+    let out = io::stdout();
+    look(out.is_terminal(), terminal_size_of(&out).map(|(width, _)| width), AutoStream::choice(&out))
+}
+
+fn look(is_terminal: bool, width: Option<Width>, choice: ColorChoice) -> Look {
+    let columns = width.map_or(Look::PLAIN.columns, |Width(columns)| usize::from(columns));
+    let look = if is_terminal { Look::on_terminal(columns) } else { Look::PLAIN };
+    Look { colour: choice != ColorChoice::Never, ..look }
 }
 
 /// Everything but data goes to stderr, a line or several at a time, made harmless to look at.

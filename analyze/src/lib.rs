@@ -21,6 +21,7 @@ pub mod compare;
 pub mod dialect;
 pub mod finding;
 pub mod known;
+pub mod listing;
 pub mod names;
 pub mod policy;
 pub mod profile;

@@ -1,25 +1,37 @@
 //! Text that a container chose, made harmless to look at; and times in words.
 //!
-//! Lives here: escaping and wrapping of single strings. Does not: any layout (see `report`).
+//! Lives here: escaping, shortening and wrapping of single strings. Does not: any layout (see `report`).
 
 use std::time::Duration;
 
+use serde::Serialize;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// Longest piece of hostile text that is shown; a path of 4 KiB would bury the rest of a report.
 const LONGEST: usize = 200;
+/// Most marks on top of one letter: enough for any writing, too few to cover the lines above it.
+const MOST_MARKS: usize = 2;
 
 /// The text on one line, with every character that could move a cursor, hide, reorder or break a line written as an
 /// escape, and cut where it is too long.
 pub fn visible(text: &str) -> String {
-    let mut shown = String::new();
-    for (count, character) in text.chars().enumerate() {
-        if count == LONGEST {
+    shortened(text, LONGEST)
+}
+
+/// The same in at most so many columns, one at least: what does not fit ends in an ellipsis.
+pub fn shortened(text: &str, columns: usize) -> String {
+    let (mut shown, mut used, mut fits) = (String::new(), 0, 0);
+    for piece in pieces(text, |_| false) {
+        let width = piece.width();
+        if used + width > columns {
+            shown.truncate(fits);
             shown.push('…');
-            break;
+            return shown;
         }
-        if is_harmless(character) {
-            shown.push(character);
-        } else {
-            shown.extend(character.escape_default());
+        shown.push_str(&piece);
+        used += width;
+        if used < columns {
+            fits = shown.len(); /* an ellipsis has room behind this */
         }
     }
     shown
@@ -27,23 +39,47 @@ pub fn visible(text: &str) -> String {
 
 /// A whole message: like [`visible`], but its lines stay lines, and it is not cut. For text of ours that quotes others'.
 pub fn visible_lines(text: &str) -> String {
-    let mut shown = String::new();
-    for character in text.chars() {
-        if character == '\n' || is_harmless(character) {
-            shown.push(character);
-        } else {
-            shown.extend(character.escape_default());
-        }
-    }
-    shown
+    pieces(text, |character| character == '\n').collect()
 }
 
-/// Printable, one column or two, and in reading order. A backslash stays itself, so that paths stay readable.
+/// Each character as it is shown.
+fn pieces(text: &str, keep: impl Fn(char) -> bool) -> impl Iterator<Item = String> {
+    let mut marks = MOST_MARKS; /* there is no letter yet that a mark could belong to */
+    text.chars().map(move |character| {
+        let is_mark = character.width() == Some(0);
+        marks = if is_mark { marks + 1 } else { 0 };
+        if keep(character) || is_harmless(character) && marks <= MOST_MARKS {
+            character.to_string()
+        } else {
+            character.escape_default().to_string()
+        }
+    })
+}
+
+/// Printable, to be seen, and in reading order. A backslash stays itself, so that paths stay readable.
 fn is_harmless(character: char) -> bool {
     !character.is_control()
         && !matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A value as JSON, on several lines. What [`visible`] escapes is escaped here too, as JSON does it: JSON may hold such
+/// characters as they are, and somebody will look at it on a terminal.
+pub fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut escaped = String::new();
+    for character in serde_json::to_string_pretty(value)?.chars() {
+        if character == '\n' || is_harmless(character) {
+            escaped.push(character);
+        } else {
+            // Outside of strings JSON has nothing but ASCII.
+            let mut units = [0; 2];
+            escaped.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    escaped.push('\n');
+    Ok(escaped)
 }
 
 /// The text as Markdown prose: nothing in it is markup. A colon before a slash would make a link of an address.
@@ -78,7 +114,7 @@ pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+            Some(line) if line.width() + 1 + word.width() <= room => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -123,7 +159,34 @@ mod tests {
         assert_eq!(visible("/bin/\u{1b}[31mred\n"), "/bin/\\u{1b}[31mred\\n");
         assert_eq!(visible("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
         assert_eq!(visible("/usr/bin/größe"), "/usr/bin/größe");
-        assert!(visible(&"x".repeat(4096)).chars().count() == LONGEST + 1);
+        assert!(visible(&"x".repeat(4096)).chars().count() == LONGEST);
+    }
+
+    #[test]
+    fn what_is_too_long_ends_in_an_ellipsis_within_its_columns() {
+        assert_eq!(shortened("abcdef", 6), "abcdef");
+        assert_eq!(shortened("abcdefg", 6), "abcde…");
+        assert_eq!(shortened("漢字漢字", 6), "漢字…");
+        assert_eq!(shortened("ab\u{1b}cd", 6), "ab…", "an escape is not cut through");
+        assert_eq!(shortened("", 6), "");
+        for hostile in ["\u{202e}".repeat(4096), "漢".repeat(4096), "a\u{301}".repeat(4096)] {
+            assert!(shortened(&hostile, 40).width() <= 40 && shortened(&hostile, 40).ends_with('…'));
+        }
+    }
+
+    #[test]
+    fn marks_stay_on_their_letter_and_do_not_pile_up() {
+        assert_eq!(visible("e\u{301}"), "e\u{301}");
+        assert_eq!(visible("\u{301}a"), "\\u{301}a");
+        assert_eq!(visible(&format!("a{}", "\u{301}".repeat(3))), "a\u{301}\u{301}\\u{301}");
+    }
+
+    #[test]
+    fn json_shows_in_escapes_what_a_terminal_would_obey() {
+        let hostile = "\u{202e}\u{9b}31m\u{7f}\u{e0041}\n\"ü";
+        let text = json(&[hostile]).unwrap();
+        assert_eq!(text, "[\n  \"\\u202e\\u009b31m\\u007f\\udb40\\udc41\\n\\\"ü\"\n]\n");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [hostile]);
     }
 
     #[test]

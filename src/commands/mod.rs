@@ -4,6 +4,7 @@ mod caps;
 mod doctor;
 mod inspect;
 mod learn;
+mod list;
 mod profile_file;
 mod recommend;
 mod record;
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let verbose = arguments.verbose;
     match arguments.command {
         Command::Record(options) => record::run(&options, quiet, verbose),
+        Command::List(options) => list::run(&options, quiet),
         Command::Recommend(options) => recommend::run(&options, quiet, verbose),
         Command::Caps(options) => caps::run(&options, quiet),
         Command::Report(options) => report::run(&options, quiet),

@@ -32,10 +32,8 @@ impl Runs {
         let (mut runs, mut containers, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for path in stores {
             let store = Rc::new(Store::open(path)?);
-            for run in store.empty_runs().iter().filter(|_| !quiet) {
-                tell(&format!(
-                    "warning: {path:?}: run {run:?} holds nothing and is left out: its folder may be removed"
-                ));
+            if !quiet {
+                warn_of_empty_runs(&store);
             }
             for run in store.runs() {
                 if store.is_lost(run)? {
@@ -87,6 +85,14 @@ impl Runs {
         }
         behaviours.iter().try_for_each(Behaviour::check)?;
         Ok(behaviours)
+    }
+}
+
+/// Says which runs hold nothing and are left out.
+pub(super) fn warn_of_empty_runs(store: &Store) {
+    let path = store.path();
+    for run in store.empty_runs() {
+        tell(&format!("warning: {path:?}: run {run:?} holds nothing and is left out: its folder may be removed"));
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::ctrec::{BAD_INPUT, assert_refused, ctrec};
+use crate::ctrec::{BAD_INPUT, USAGE, assert_refused, ctrec};
 use crate::sample::{add_lost_run, lost, store, text, write};
 
 /// The only Parquet file below a folder whose path holds `word`.
@@ -136,4 +136,41 @@ fn a_newer_store_is_refused_by_its_version() {
         .replace("\"major\":1", "\"major\":2");
     fs::write(&file, newer).unwrap();
     assert_refused(&["recommend", "--container", "web", text(store.path())], BAD_INPUT, &["format 2.", "newer ctrec"]);
+}
+
+#[test]
+fn a_list_names_what_cannot_be_read_and_lists_the_rest() {
+    let (broken, store, folder) = (store(), store(), TempDir::new().unwrap());
+    fs::remove_file(parquet_file(broken.path(), "calls")).unwrap();
+    let missing = folder.path().join("missing");
+    let stores = [text(broken.path()), text(&missing), text(store.path())];
+    for format in ["text", "json"] {
+        let output = ctrec(&[&["list", "--format", format], &stores[..]].concat());
+        let (shown, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(BAD_INPUT), "{said}");
+        assert!(shown.contains(stores[2]) && !shown.contains(stores[0]), "{shown}");
+        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert!(errors.len() == 2 && errors[0].contains(stores[1]) && errors[1].contains(stores[0]), "{said}");
+    }
+    assert_refused(&["list", text(broken.path())], BAD_INPUT, &["window 1 of table calls", "restore its files"]);
+}
+
+#[test]
+fn a_list_knows_runs_of_which_nothing_is_left() {
+    let store = store();
+    add_lost_run(store.path());
+    let output = ctrec(&["list", text(store.path())]);
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(shown.contains("Run killed on host") && shown.contains("CUT OFF"), "{shown}");
+    assert!(shown.contains("no container was recorded") && shown.contains("ended when its time was over"), "{shown}");
+}
+
+#[test]
+fn a_list_can_be_of_some_containers() {
+    let store = store();
+    let output = ctrec(&["list", "--container", "image=web", text(store.path())]);
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("NAME"), "{output:?}");
+    assert_refused(&["list", "--container", "wbe", text(store.path())], BAD_INPUT, &["wbe", "web"]);
+    assert_refused(&["list", "--container", "image=", text(store.path())], USAGE, &["no pattern"]);
 }

@@ -11,7 +11,7 @@ use super::deeds::{ArgumentKey, Deeds, Losses, Summed, add};
 use super::{Behaviour, CallId, Instance, Outcome, Refusals, RunFacts, Seen, Source, Span, StartKey, UNKNOWN_PROGRAM};
 
 /// The kernel function that answers capability checks, and ends the name of each hook on it.
-const CAPABILITY_HOOK: &str = "cap_capable";
+pub(crate) const CAPABILITY_HOOK: &str = "cap_capable";
 
 /// Why a recording gives no behaviour.
 #[derive(Debug, thiserror::Error)]

@@ -26,6 +26,7 @@ pub use checks::{CheckCount, CheckEnd, CheckFacts, CheckKind, FileCapabilities, 
 pub use container::{ContainerFacts, Filter};
 use deeds::{Deeds, Losses, Summed};
 pub use fold::BehaviourError;
+pub(crate) use fold::CAPABILITY_HOOK;
 pub use questions::{CallFacts, Recorded};
 pub use refusals::Refusals;
 pub use twice::Twice;

@@ -8,6 +8,7 @@ use super::summary::{Brief, brief};
 use crate::behaviour::Behaviour;
 use crate::capabilities::{Apart, Capabilities, Class, Hook, Need};
 use crate::finding::{Finding, Kind};
+use crate::text::json;
 
 /// Version of the JSON form that this build writes.
 const VERSION: u32 = 1;
@@ -100,7 +101,7 @@ pub fn capabilities_json(behaviour: &Behaviour, capabilities: &Capabilities) -> 
         hook: &capabilities.hook,
         findings: &capabilities.findings,
     };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    Ok(json(&document)?)
 }
 
 /// The list with its reasons, and everything that was asked besides, for a terminal.

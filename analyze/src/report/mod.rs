@@ -5,12 +5,16 @@
 
 mod capabilities;
 mod contents;
+mod listing;
+mod look;
 mod render;
 mod summary;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use capabilities::{CapabilityReport, ClassReport, capabilities_json, capabilities_summary, capabilities_text};
 pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, SourceReport, StartReport, WhoReport};
+pub use look::{Look, Style};
 pub use render::RenderError;
 pub use summary::{learning, summary};

@@ -53,7 +53,7 @@ impl Report {
 
     /// JSON, with everything that the other forms show.
     pub fn json(&self) -> Result<String, RenderError> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+        Ok(text::json(self)?)
     }
 }
 

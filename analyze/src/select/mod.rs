@@ -140,6 +140,20 @@ impl Pattern {
 
     /// The containers that it means, to be judged as one, of the containers of each run.
     pub fn select(&self, runs: &[Vec<Container>]) -> Result<Selection, SelectError> {
+        let matching = self.matching(runs)?;
+        if !are_alike(&matching) {
+            let matching = matching.iter().map(|container| Listed::of(container)).collect();
+            return Err(SelectError::DifferentImages { pattern: self.to_string(), matching });
+        }
+        Ok(Selection::of(runs, &matching))
+    }
+
+    /// All containers that it means, of whatever images, of the containers of each run.
+    pub fn select_all(&self, runs: &[Vec<Container>]) -> Result<Selection, SelectError> {
+        Ok(Selection::of(runs, &self.matching(runs)?))
+    }
+
+    fn matching<'a>(&self, runs: &'a [Vec<Container>]) -> Result<Vec<&'a Container>, SelectError> {
         let containers: Vec<&Container> = runs.iter().flatten().collect();
         if containers.is_empty() {
             return Err(SelectError::NothingRecorded);
@@ -149,11 +163,7 @@ impl Pattern {
             let available = containers.iter().map(|container| Listed::of(container)).collect();
             return Err(SelectError::NoMatch { pattern: self.to_string(), available });
         }
-        if !are_alike(&matching) {
-            let matching = matching.iter().map(|container| Listed::of(container)).collect();
-            return Err(SelectError::DifferentImages { pattern: self.to_string(), matching });
-        }
-        Ok(Selection::of(runs, |container| matching.iter().any(|chosen| std::ptr::eq(*chosen, container))))
+        Ok(matching)
     }
 }
 
@@ -182,10 +192,18 @@ impl Selection {
         }
     }
 
-    fn of(runs: &[Vec<Container>], chosen: impl Fn(&Container) -> bool) -> Self {
+    /// Whether a container, by its number, of the run with this index is one of its own.
+    pub fn has(&self, run: usize, container: u32) -> bool {
+        self.chosen.get(&run).is_some_and(|containers| containers.contains(&container))
+    }
+
+    fn of(runs: &[Vec<Container>], chosen: &[&Container]) -> Self {
+        let chosen: BTreeSet<*const Container> =
+            chosen.iter().map(|container| std::ptr::from_ref(*container)).collect();
         let mut selection = Self::default();
         for (run, containers) in runs.iter().enumerate() {
-            containers.iter().filter(|container| chosen(container)).for_each(|it| selection.add(run, it));
+            let is_chosen = |container: &&Container| chosen.contains(&std::ptr::from_ref(*container));
+            containers.iter().filter(is_chosen).for_each(|it| selection.add(run, it));
         }
         selection
     }

@@ -1,0 +1,188 @@
+//! A listing, for a terminal and for programs.
+//!
+//! Lives here: its lines and tables. Does not: what is in it (see `listing`).
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use ctrec_recording::LossKind;
+
+use super::look::{Look, Style};
+use super::render::RenderError;
+use super::table::{Column, table};
+use crate::listing::{Ending, ListedContainer, ListedRun, Listing, Total};
+use crate::select::short_id;
+use crate::text::{counted, duration, json, shortened, visible, wrap};
+
+/// What a cell says where there is nothing to say.
+const NOTHING: &str = "-";
+/// Widest id, which is that of a command; the cgroup that stands for a container without an id may be longer.
+const WIDEST_ID: usize = 28;
+/// Widest name of a host, a pattern or a command in a line of prose.
+const WIDEST_NAME: usize = 40;
+
+impl Listing {
+    /// For a terminal: names over all runs, then run by run.
+    pub fn text(&self, look: Look) -> String {
+        let mut text = names(&self.names, look);
+        for run in &self.runs {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&block(run, look));
+        }
+        text
+    }
+
+    /// JSON, with everything that the other form shows.
+    pub fn json(&self) -> Result<String, RenderError> {
+        Ok(json(self)?)
+    }
+}
+
+/// One line a name and image.
+fn names(all: &[Total], look: Look) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        Column::text("NAME"),
+        Column::text("IMAGE"),
+        Column::number("RUNS"),
+        Column::number("STARTS"),
+        Column::number("RECORDED"),
+        Column::number("CALLS"),
+        Column::number("NOTHING NEW"),
+        Column::number("LOSSES"),
+    ];
+    let row = |of: &Total| {
+        let cells = vec![
+            visible(&of.name),
+            or_nothing(of.image.as_deref()),
+            of.runs.to_string(),
+            of.containers.to_string(),
+            duration(of.recorded_ns),
+            of.call_kinds.to_string(),
+            match of.windows_since_new {
+                None | Some(0) => NOTHING.to_owned(),
+                Some(windows) => counted(windows, "window"),
+            },
+            losses(of.losses),
+        ];
+        (style(of.losses), cells)
+    };
+    table(look, &columns, &all.iter().map(row).collect::<Vec<_>>())
+}
+
+/// A run, and its containers.
+fn block(run: &ListedRun, look: Look) -> String {
+    let mut text = String::new();
+    let mut line = |style: Option<Style>, line: &str| {
+        for line in wrap(line, look.prose(), 2).lines() {
+            let line = style.map_or_else(|| line.to_owned(), |style| look.paint(style, line));
+            writeln!(text, "{line}").expect("a string takes any text");
+        }
+    };
+    let name = |name: &str| shortened(name, WIDEST_NAME);
+    line(Some(Style::Title), &format!("Run {} on {}", name(&run.run), name(&run.host)));
+    let lasted = format!("{} for {}, {}", run.started, duration(run.lasted_ns), counted(run.windows, "window"));
+    line(ending_style(&run.ending), &format!("{lasted}, {}", ending(&run.ending)));
+    let checks = run.checks.as_deref().map_or("not counted".to_owned(), |hook| format!("by {}", name(hook)));
+    let refusals = if run.exact_refusals { "; refused calls counted" } else { "" };
+    line(None, &format!("Linux {}, {}; capability checks {checks}{refusals}", name(&run.kernel), name(&run.machine)));
+    line(Some(Style::Dim), &format!("in {}", visible(&run.store)));
+    for of in &run.losses {
+        let detail = visible(&of.detail);
+        let place = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
+        line(Some(Style::Warning), &format!("loss of the run as a whole: {} {}{place}", word(of.kind), of.count));
+    }
+    if run.containers.is_empty() {
+        line(None, "no container was recorded");
+        return text;
+    }
+    let same = said_once(&run.containers);
+    if !same.is_empty() {
+        line(None, &same.join(", "));
+    }
+    text + &containers(&run.containers, look)
+}
+
+/// What is the same for all containers of a run.
+fn said_once(all: &[ListedContainer]) -> Vec<String> {
+    let mut same = Vec::new();
+    if let Some(engine) = only(all, |of| &of.engine) {
+        same.push(format!("engine {}", visible(engine)));
+    }
+    if all.iter().all(|of| of.already_running) {
+        same.push(format!("{} before recording began", if all.len() == 1 { "ran" } else { "all ran" }));
+    }
+    same
+}
+
+/// The value that all of them have.
+fn only<'a>(all: &'a [ListedContainer], value: fn(&'a ListedContainer) -> &'a String) -> Option<&'a String> {
+    let values: BTreeSet<&String> = all.iter().map(value).collect();
+    values.first().copied().filter(|_| values.len() == 1)
+}
+
+/// One line a container. Columns that say the same of all are left out.
+fn containers(all: &[ListedContainer], look: Look) -> String {
+    type Cell = fn(&ListedContainer) -> String;
+    let mut cells: Vec<(Column, Cell)> = vec![
+        (Column::text("NAME"), |of| visible(&of.name)),
+        (Column::word("ID"), |of| shortened(short_id(&of.id), WIDEST_ID)),
+        (Column::text("IMAGE"), |of| or_nothing(of.image.as_deref())),
+    ];
+    if all.iter().any(|of| of.pod.is_some()) {
+        cells.push((Column::text("POD"), |of| or_nothing(of.pod.as_deref())));
+    }
+    if only(all, |of| &of.engine).is_none() {
+        cells.push((Column::word("ENGINE"), |of| visible(&of.engine)));
+    }
+    let late = all.iter().filter(|of| of.already_running).count();
+    if 0 < late && late < all.len() {
+        cells.push((Column::word("START"), |of| if of.already_running { "before" } else { "seen" }.to_owned()));
+    }
+    cells.push((Column::number("RECORDED"), |of| duration(of.recorded_ns)));
+    cells.push((Column::number("CALLS"), |of| of.call_kinds.to_string()));
+    cells.push((Column::number("LOSSES"), |of| losses(of.losses)));
+    let columns: Vec<Column> = cells.iter().map(|(column, _)| *column).collect();
+    let row = |of: &ListedContainer| (style(of.losses), cells.iter().map(|(_, cell)| cell(of)).collect());
+    table(look, &columns, &all.iter().map(row).collect::<Vec<_>>())
+}
+
+fn ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Duration => "ended when its time was over".to_owned(),
+        Ending::Signal => "ended by Ctrl-C or another signal".to_owned(),
+        Ending::Command { code } => format!("its command ended with code {code}"),
+        Ending::Failure { message } => format!("failed: {}", visible(message)),
+        Ending::CutOff => "CUT OFF: what came after its last window is lost".to_owned(),
+        Ending::StillRecording => "still recording".to_owned(),
+    }
+}
+
+fn ending_style(ending: &Ending) -> Option<Style> {
+    match ending {
+        Ending::Duration | Ending::Signal | Ending::Command { .. } => None,
+        Ending::StillRecording => Some(Style::Good),
+        Ending::Failure { .. } | Ending::CutOff => Some(Style::Bad),
+    }
+}
+
+fn losses(count: u64) -> String {
+    if count == 0 { NOTHING.to_owned() } else { count.to_string() }
+}
+
+fn style(losses: u64) -> Option<Style> {
+    (losses > 0).then_some(Style::Warning)
+}
+
+fn or_nothing(text: Option<&str>) -> String {
+    text.map_or_else(|| NOTHING.to_owned(), visible)
+}
+
+/// The name of a kind of loss, as tables and JSON have it.
+fn word(kind: LossKind) -> String {
+    serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
