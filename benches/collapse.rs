@@ -112,5 +112,7 @@ fn header(run: &str) -> Header {
         started_ns: 0,
         ended_ns: None,
         end: None,
+        continues: None,
+        cost: None,
     }
 }

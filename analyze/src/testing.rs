@@ -46,6 +46,8 @@ impl Run {
             started_ns: START_NS,
             ended_ns: Some(START_NS + WINDOW_NS),
             end: Some(End::Duration),
+            continues: None,
+            cost: None,
         };
         let recording = Recording {
             header,

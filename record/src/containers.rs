@@ -269,12 +269,17 @@ impl Containers {
         }
     }
 
+    /// Containers that are recorded, those that have ended included.
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = &Container> {
+        self.states.values().filter_map(|state| match state {
+            State::Recorded { row, .. } | State::Ended(row) => Some(&**row),
+            State::Provisional { .. } | State::Undecided { .. } => None,
+        })
+    }
+
     /// Rows for the store.
     pub(crate) fn rows(&self) -> (Vec<Container>, Vec<Program>) {
-        let containers = self.states.values().filter_map(|state| match state {
-            State::Recorded { row, .. } | State::Ended(row) => Some((**row).clone()),
-            State::Provisional { .. } | State::Undecided { .. } => None,
-        });
+        let containers = self.recorded().cloned();
         let programs = self.programs.values().filter(|program| self.has_row(program.container)).cloned();
         (containers.collect(), programs.collect())
     }

@@ -2,13 +2,15 @@
 //!
 //! Lives here: differences. Does not: reading maps (see `kernel`), the rows made of what grew (see `gathered`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::AsFd;
 
-use ctrec_recording::{Abi, LossKind, Segment, Window};
+use ctrec_recording::{LossKind, Segment, Window};
 
 use crate::cells::{self, CellsView};
 use crate::checks::Checks;
 use crate::clock::{Clock, Moment};
+use crate::cost::kernel_bytes;
 use crate::error::RecordError;
 use crate::gathered::{CallKey, Counts, Gathered};
 use crate::kernel::Kernel;
@@ -39,8 +41,6 @@ pub(crate) struct Counters {
     losses: BTreeMap<(u32, u32), u64>,
     uncounted_losses: u64,
     misses: BTreeMap<String, u64>,
-    /// Container, ABI and number of every call so far.
-    kinds: BTreeSet<(u32, Abi, i64)>,
     checks: Checks,
     gathered: Gathered,
     /// Answers of filters are counted.
@@ -199,9 +199,11 @@ impl Counters {
         Ok(())
     }
 
-    /// Distinct calls of distinct containers, so far.
-    pub(crate) fn call_kinds(&self) -> usize {
-        self.kinds.len()
+    /// Bytes of kernel memory that the slots' counters take: each as much as another.
+    pub(crate) fn bytes(&self) -> Result<u64, RecordError> {
+        let mut maps = self.slots.values().filter_map(|slot| slot.map.as_ref()).peekable();
+        let of_one = maps.peek().map(|map| kernel_bytes(map.as_fd())).transpose()?.unwrap_or_default();
+        Ok(of_one * maps.count() as u64)
     }
 
     /// What was gathered, of the containers that are `kept`, as a segment.
@@ -211,7 +213,6 @@ impl Counters {
 
     /// The gathered counts are on disk.
     pub(crate) fn written(&mut self) {
-        self.kinds.extend(self.gathered.calls.keys().map(|key| (key.container, key.abi, key.number)));
         self.gathered = Gathered::default();
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! Lives here: everything that needs root or libbpf. Does not: any judgement of what was recorded.
 
+mod accounts;
 mod cells;
 mod cgroups;
 mod check_hook;
@@ -16,6 +17,7 @@ mod checks;
 mod clock;
 mod command;
 mod containers;
+mod cost;
 mod counters;
 mod engine;
 mod error;
@@ -35,6 +37,6 @@ mod wire;
 pub use containers::Matcher;
 pub use engine::{Host, LiveContainer, live_containers};
 pub use error::RecordError;
-pub use session::{Options, Outcome, Progress, Target, record};
+pub use session::{Notice, Options, Outcome, Progress, Summary, Target, record};
 pub use survey::{Answer, State, Survey, survey};
 pub use wire::WireError;

@@ -15,7 +15,7 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     /// What this build writes.
-    pub const CURRENT: Self = Self { major: 1, minor: 2 };
+    pub const CURRENT: Self = Self { major: 1, minor: 3 };
 }
 
 /// What a run is, where and how it was recorded.
@@ -45,8 +45,41 @@ pub struct Header {
     pub started_ns: i64,
     /// End, ns since the epoch; `None` while it runs and after a crash.
     pub ended_ns: Option<i64>,
-    /// Why it ended.
+    /// Why it ended; `None` also where another run continues it.
     pub end: Option<End>,
+    /// The run of the same recording that came before: the recorder ended it and went on in this one, and nothing was
+    /// lost between them. Since format 1.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<String>,
+    /// What recording it cost; `None` where it has not ended. Since format 1.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+}
+
+/// What a recording itself cost. Since format 1.3.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// CPU time of the recorder, in user space and in the kernel on its behalf, ns.
+    pub recorder_ns: u64,
+    /// Most memory that the recorder ever had resident, bytes.
+    pub recorder_bytes: Option<u64>,
+    /// Memory of its programs and maps in the kernel, bytes.
+    pub kernel_bytes: Option<u64>,
+    /// What its programs cost everybody else; `None` where the kernel does not measure it (before Linux 5.8, or without
+    /// the privilege).
+    pub programs: Option<ProgramsCost>,
+}
+
+/// Run time of the recorder's kernel programs, in samples: measuring it costs two readings of the clock for each run of
+/// any program of the host, so it is done a second in every minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramsCost {
+    /// How long was measured, ns.
+    pub sampled_ns: u64,
+    /// How long programs ran in that time, all CPUs together, ns.
+    pub run_ns: u64,
+    /// How often.
+    pub runs: u64,
 }
 
 /// How cgroup hierarchies are mounted on the host.

@@ -36,7 +36,7 @@ mod writer;
 pub use checks::{Asker, Audit, Cause, Check, Ended, Identity, Namespace, Whose};
 pub use error::{StoreError, TableError};
 pub use format::Format;
-pub use header::{CgroupLayout, End, Header, Hook, SchemaVersion, Settings};
+pub use header::{CgroupLayout, Cost, End, Header, Hook, ProgramsCost, SchemaVersion, Settings};
 pub use rows::{
     Abi, Argument, Call, Container, Errno, Loss, LossKind, Origin, Phase, Program, Recording, Segment, Start, Window,
 };

@@ -76,6 +76,8 @@ fn header() -> Header {
         started_ns: 1_000,
         ended_ns: Some(2_000),
         end: Some(End::Duration),
+        continues: None,
+        cost: None,
     }
 }
 

@@ -14,16 +14,17 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Link, OpenObject, ProgramInput};
+use libbpf_rs::{Link, OpenObject, Program, ProgramImpl, ProgramInput};
 
 use ctrec_recording::Hook;
 
 use crate::cells;
 use crate::check_hook::CheckHook;
 use crate::clock::Moment;
+use crate::cost::kernel_bytes;
 use crate::error::RecordError;
 use crate::events::Events;
-use crate::program_info::recursion_misses;
+use crate::program_info::{RunTime, recursion_misses, run_time};
 use crate::requirements;
 use crate::skel::{CtrecSkel, CtrecSkelBuilder};
 use crate::wire;
@@ -175,19 +176,38 @@ impl<'storage> Kernel<'storage> {
         self.cpus
     }
 
+    fn loaded(&self) -> impl Iterator<Item = Program<'_>> {
+        self.skel.object().progs().filter(ProgramImpl::autoload)
+    }
+
     /// Times that a program was not run because it was running on that CPU already, by program.
     pub(crate) fn recursion_misses(&self) -> Result<BTreeMap<String, u64>, RecordError> {
         let mut misses = BTreeMap::new();
-        for program in self.skel.object().progs() {
-            if !program.autoload() {
-                continue;
-            }
+        for program in self.loaded() {
             let count = recursion_misses(program.as_fd()).map_err(|source| RecordError::Programs { source })?;
             if count != 0 {
                 misses.insert(program.name().to_string_lossy().into_owned(), count);
             }
         }
         Ok(misses)
+    }
+
+    /// How long the programs ran, and how often, while the kernel measured it.
+    pub(crate) fn run_time(&self) -> Result<RunTime, RecordError> {
+        let mut sum = RunTime::default();
+        for program in self.loaded() {
+            let of_one = run_time(program.as_fd()).map_err(|source| RecordError::Programs { source })?;
+            sum.run_ns += of_one.run_ns;
+            sum.runs += of_one.runs;
+        }
+        Ok(sum)
+    }
+
+    /// Bytes of kernel memory that programs and maps take, those of the slots' counters left out.
+    pub(crate) fn bytes(&self) -> Result<u64, RecordError> {
+        let programs = self.loaded().map(|program| kernel_bytes(program.as_fd())).sum::<Result<u64, _>>()?;
+        let maps = self.skel.object().maps().map(|map| kernel_bytes(map.as_fd())).sum::<Result<u64, _>>()?;
+        Ok(programs + maps)
     }
 
     /// The ring buffer.

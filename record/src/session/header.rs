@@ -33,6 +33,8 @@ pub(super) fn header(options: &Options, cgroups: CgroupLayout) -> Result<Header,
             .unwrap_or(i64::MAX),
         ended_ns: None,
         end: None,
+        continues: None,
+        cost: None,
     })
 }
 

@@ -3,7 +3,11 @@
 //! Lives here: what a session holds, and the loop that waits. Does not: what happens at each turn, which has a file each.
 
 mod header;
+mod news;
+mod notice;
 mod options;
+mod pace;
+mod progress;
 mod stop;
 mod target;
 mod window;
@@ -14,12 +18,15 @@ use std::time::Instant;
 use ctrec_recording::{End, Header, RunWriter, StoreError};
 use nix::sys::signal::Signal;
 
-pub use options::{Options, Outcome, Progress, Target};
+pub use notice::{Notice, Outcome, Progress, Summary};
+pub use options::{Options, Target};
 
+use crate::accounts::Accounts;
 use crate::cgroups::{Hierarchies, OwnCgroup};
 use crate::clock::Clock;
 use crate::command::Command;
 use crate::containers::{Containers, Matcher};
+use crate::cost::Meter;
 use crate::counters::Counters;
 use crate::engine::Host;
 use crate::error::RecordError;
@@ -27,10 +34,15 @@ use crate::events::Events;
 use crate::kernel::{Kernel, Parts, Storage};
 use crate::requirements;
 use crate::waiting::{Signals, wait};
+use news::{News, Patience};
+use pace::{Novelty, Pace};
 use stop::Stop;
 
-/// Records until it is over. `observe` is called once it runs, once a window, and at the end.
-pub fn record(options: &Options, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RecordError> {
+/// Who is told what happens.
+type Observe<'a> = dyn FnMut(&Notice<'_>) + 'a;
+
+/// Records until it is over. `observe` is told what happens, as it happens.
+pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, RecordError> {
     requirements::check()?;
     let hierarchies = Hierarchies::read(Path::new("/proc"))
         .map_err(|source| RecordError::Host { path: "/proc/self/mountinfo".into(), source })?;
@@ -73,9 +85,12 @@ struct Session<'storage> {
     command_code: Option<i32>,
     windows: u32,
     window_start_ns: i64,
-    losses: u64,
-    /// Calls that filters answered, in sealed windows.
-    refused: u64,
+    /// What was written of whom.
+    accounts: Accounts,
+    news: News,
+    novelty: Novelty,
+    pace: Pace,
+    meter: Meter,
     /// Why the windows since the last sealed one could not be written.
     unwritten: Option<StoreError>,
     events: Events,
@@ -109,15 +124,18 @@ impl<'storage> Session<'storage> {
             command_code: None,
             windows: 0,
             window_start_ns: clock.now_ns()?,
-            losses: 0,
-            refused: 0,
+            accounts: Accounts::default(),
+            news: News::default(),
+            novelty: Novelty::default(),
+            pace: Pace::start(options),
+            meter: Meter::start()?,
             unwritten: None,
             events: kernel.events()?,
             kernel,
         })
     }
 
-    fn run(&mut self, observe: &mut dyn FnMut(&Progress)) -> Result<End, RecordError> {
+    fn run(&mut self, observe: &mut Observe<'_>) -> Result<End, RecordError> {
         match &self.options.target {
             Target::Containers { .. } => {
                 self.kernel.attach()?;
@@ -125,21 +143,17 @@ impl<'storage> Session<'storage> {
             }
             Target::Command(words) => self.start_command(words)?,
         }
-        observe(&self.progress());
-        let started = Instant::now();
-        let deadline = self.options.duration.map(|duration| started + duration);
-        let mut next_window = started + self.options.window;
+        self.pace = Pace::start(self.options);
+        observe(&Notice::Began);
+        self.news.tell(&self.containers, Patience::Wait, observe);
         let mut stop: Option<Stop> = None;
         loop {
-            let until =
-                [Some(next_window), deadline.filter(|_| stop.is_none()), stop.as_ref().map(|stop| stop.kill_at)];
-            let descriptor = self.command.as_ref().map(Command::descriptor);
-            wait(&self.events, &self.signals, descriptor, until.into_iter().flatten().min())?;
+            self.wait(stop.as_ref())?;
             self.handle_events()?;
             if let Some(end) = self.command_end()? {
                 return Ok(stop.map_or(end, |stop| stop.end));
             }
-            if let Some(end) = self.reason_to_stop(deadline) {
+            if let Some(end) = self.reason_to_stop() {
                 match self.ask_to_end(&end) {
                     None => return Ok(end),
                     Some(kill_at) if stop.is_none() => stop = Some(Stop { end, kill_at }),
@@ -151,14 +165,35 @@ impl<'storage> Session<'storage> {
             {
                 command.signal(Signal::SIGKILL);
             }
-            if Instant::now() >= next_window {
-                if self.command.is_none() {
-                    self.add_missed()?;
-                }
-                self.seal()?;
-                next_window = Instant::now() + self.options.window;
-                observe(&self.progress());
-            }
+            self.meter.turn(&self.kernel)?;
+            self.turn(observe)?;
         }
+    }
+
+    /// Waits until something happens or is due.
+    fn wait(&self, stop: Option<&Stop>) -> Result<(), RecordError> {
+        let end = stop.map_or(self.pace.deadline, |stop| Some(stop.kill_at));
+        let due = [Some(self.pace.next_window), self.pace.next_tick, self.meter.due(), end];
+        let descriptor = self.command.as_ref().map(Command::descriptor);
+        wait(&self.events, &self.signals, descriptor, due.into_iter().flatten().min())
+    }
+
+    /// Tells what happened, and ends the window where it is over.
+    fn turn(&mut self, observe: &mut Observe<'_>) -> Result<(), RecordError> {
+        if !self.pace.is_window_over() {
+            self.news.tell(&self.containers, Patience::Wait, observe);
+            if self.pace.take_tick() {
+                observe(&Notice::Progress(&self.progress()?));
+            }
+            return Ok(());
+        }
+        if self.command.is_none() {
+            self.add_missed()?;
+        }
+        self.seal()?;
+        self.pace.begin_window();
+        self.news.tell(&self.containers, Patience::Over, observe);
+        observe(&Notice::Progress(&self.progress()?));
+        Ok(())
     }
 }

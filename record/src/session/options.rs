@@ -1,10 +1,10 @@
-//! What a caller asks for, and what it gets back.
+//! What a caller asks for.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ctrec_recording::{Container, End, Format};
+use ctrec_recording::Format;
 
 use crate::containers::Matcher;
 
@@ -18,6 +18,8 @@ pub struct Options {
     pub window: Duration,
     /// How long; `None`: until a signal or the command's end.
     pub duration: Option<Duration>,
+    /// How often to tell how far it has come, besides once a window.
+    pub tick: Option<Duration>,
     /// What to record.
     pub target: Target,
     /// Count exactly what filters answered, by a second hook.
@@ -54,40 +56,4 @@ impl std::fmt::Debug for Target {
             Self::Command(command) => out.debug_tuple("Command").field(command).finish(),
         }
     }
-}
-
-/// How far a recording has come; given once a window and at its end.
-#[derive(Debug, Clone)]
-pub struct Progress {
-    /// Windows sealed.
-    pub windows: u32,
-    /// Containers recorded.
-    pub containers: usize,
-    /// Distinct calls of distinct programs.
-    pub calls: usize,
-    /// Losses so far.
-    pub losses: u64,
-    /// Calls that filters answered, so far; `None`: not counted.
-    pub refused: Option<u64>,
-    /// Why the last window could not be written, if it could not. Its counts are kept for the next one.
-    pub unwritten: Option<String>,
-}
-
-/// What became of a recording.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The run's id.
-    pub run: String,
-    /// Its folder.
-    pub path: PathBuf,
-    /// Why it ended.
-    pub end: End,
-    /// Containers recorded.
-    pub containers: Vec<Container>,
-    /// How far it came.
-    pub progress: Progress,
-    /// Exit code of the command of [`Target::Command`]: 128 + n for signal n.
-    pub command_code: Option<i32>,
-    /// Processes of the command that still run.
-    pub left_running: Vec<u32>,
 }

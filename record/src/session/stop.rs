@@ -27,11 +27,11 @@ impl Session<'_> {
         Ok(code.map(|code| End::Command { code }))
     }
 
-    pub(super) fn reason_to_stop(&self, deadline: Option<Instant>) -> Option<End> {
+    pub(super) fn reason_to_stop(&self) -> Option<End> {
         if self.signals.received().is_some() {
             return Some(End::Signal);
         }
-        deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(End::Duration)
+        self.pace.deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(End::Duration)
     }
 
     /// Passes the end on to the command. Returns by when it must have ended; `None`: there is no command.

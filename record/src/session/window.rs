@@ -3,10 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use ctrec_recording::{End, LossKind, Window};
 
-use super::{Outcome, Progress, Session, Target};
+use super::news::Patience;
+use super::{Notice, Observe, Outcome, Progress, Session, Target};
 use crate::cgroups::OwnCgroup;
 use crate::error::RecordError;
 
@@ -29,8 +31,8 @@ impl Session<'_> {
         let (rows, programs) = self.containers.rows();
         match self.writer.write_snapshot(&rows, &programs).and_then(|()| self.writer.seal(&segment)) {
             Ok(()) => {
-                self.losses += segment.losses.iter().map(|loss| loss.count).sum::<u64>();
-                self.refused += segment.calls.iter().filter_map(|call| call.refused).sum::<u64>();
+                self.accounts.add(&segment);
+                self.novelty.note(Instant::now(), self.accounts.calls());
                 self.counters.written();
                 self.windows += 1;
                 self.window_start_ns = end_ns;
@@ -62,17 +64,6 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) fn progress(&self) -> Progress {
-        Progress {
-            windows: self.windows,
-            containers: self.containers.rows().0.len(),
-            calls: self.counters.call_kinds(),
-            losses: self.losses,
-            refused: self.options.exact_refusals.then_some(self.refused),
-            unwritten: self.unwritten.as_ref().map(ToString::to_string),
-        }
-    }
-
     /// The command could not be started, so there is nothing to keep: no run, and no store made for it.
     pub(super) fn abandon(self) {
         let run = self.writer.path().to_owned();
@@ -85,10 +76,11 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn finish(mut self, end: End, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RecordError> {
+    pub(super) fn finish(mut self, end: End, observe: &mut Observe<'_>) -> Result<Outcome, RecordError> {
         if matches!(self.options.target, Target::Containers { .. }) {
             self.add_missed()?;
         }
+        self.meter.end_sample(&self.kernel)?;
         self.kernel.detach();
         self.handle_events()?;
         self.look_again()?;
@@ -110,15 +102,18 @@ impl Session<'_> {
         if let Some(error) = self.unwritten.take() {
             return Err(error.into());
         }
-        observe(&self.progress());
+        self.news.tell(&self.containers, Patience::Over, observe);
+        let progress = self.progress()?;
+        observe(&Notice::Progress(&progress));
         self.header.ended_ns = Some(self.clock.now_ns()?);
         self.header.end = Some(end.clone());
+        self.header.cost = Some(self.cost()?);
         let outcome = Outcome {
             run: self.header.run.clone(),
             path: self.writer.path().to_owned(),
             end,
-            containers: self.containers.rows().0,
-            progress: self.progress(),
+            containers: self.summaries(),
+            progress: Progress { cost: self.cost()?, ..progress },
             command_code: self.command_code,
             left_running,
         };

@@ -42,6 +42,8 @@ pub(crate) fn header(run: &str) -> Header {
         started_ns: 1_700_000_000_000_000_000,
         ended_ns: None,
         end: None,
+        continues: None,
+        cost: None,
     }
 }
 

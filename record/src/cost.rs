@@ -1,0 +1,145 @@
+//! What the recorder itself costs: its CPU time and memory, and the run time of its programs.
+//!
+//! Lives here: when the kernel measures programs, and sums of what it measured. Does not: reading one program (see
+//! `program_info`).
+//!
+//! The kernel measures all programs of the host or none, at two readings of the clock for each run: the hot path would
+//! take twice as long. So it is asked to for a second in every minute, and one that is shorter where the recording is.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use ctrec_recording::{Cost, ProgramsCost};
+use nix::time::{ClockId, clock_gettime};
+
+use crate::error::RecordError;
+use crate::kernel::Kernel;
+use crate::program_info::{RunTime, measure_programs};
+
+/// How long one sample takes.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// From the beginning of a sample to that of the next.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// A sample that is being taken.
+#[derive(Debug)]
+struct Sample {
+    /// The kernel measures for as long as it is open.
+    _measuring: OwnedFd,
+    started: Instant,
+    before: RunTime,
+}
+
+/// Sums up what a run costs.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    recorder_before_ns: u64,
+    sample: Option<Sample>,
+    programs: Option<ProgramsCost>,
+    /// When a sample begins or ends; `None`: the kernel takes none.
+    due: Option<Instant>,
+}
+
+impl Meter {
+    /// Starts with a sample at once, so that a short run has one too.
+    pub(crate) fn start() -> Result<Self, RecordError> {
+        Ok(Self { recorder_before_ns: recorder_ns()?, sample: None, programs: None, due: Some(Instant::now()) })
+    }
+
+    /// When [`Meter::turn`] has something to do.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Begins or ends a sample, if it is time.
+    pub(crate) fn turn(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
+        if self.due.is_none_or(|due| Instant::now() < due) {
+            return Ok(());
+        }
+        if self.sample.is_some() { self.end_sample(kernel) } else { self.begin_sample(kernel) }
+    }
+
+    fn begin_sample(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
+        // Not before Linux 5.8, and not without CAP_SYS_ADMIN: what a recording costs is then not said.
+        let Ok(measuring) = measure_programs() else {
+            self.due = None;
+            return Ok(());
+        };
+        let started = Instant::now();
+        self.sample = Some(Sample { _measuring: measuring, started, before: kernel.run_time()? });
+        self.due = Some(started + SAMPLE);
+        Ok(())
+    }
+
+    /// Ends a sample that is being taken. To be called before programs are detached.
+    pub(crate) fn end_sample(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
+        let Some(sample) = self.sample.take() else { return Ok(()) };
+        let after = kernel.run_time()?;
+        let programs = self.programs.get_or_insert_default();
+        programs.sampled_ns += nanoseconds(sample.started.elapsed());
+        programs.run_ns += after.run_ns.saturating_sub(sample.before.run_ns);
+        programs.runs += after.runs.saturating_sub(sample.before.runs);
+        self.due = Some(sample.started + EVERY);
+        Ok(())
+    }
+
+    /// What it cost so far. What the kernel holds is left out: asking takes a file for each map.
+    pub(crate) fn so_far(&self) -> Result<Cost, RecordError> {
+        Ok(Cost {
+            recorder_ns: recorder_ns()?.saturating_sub(self.recorder_before_ns),
+            recorder_bytes: peak_memory(&read("/proc/self/status")?),
+            kernel_bytes: None,
+            programs: self.programs,
+        })
+    }
+}
+
+/// CPU time of this process, of all its threads.
+fn recorder_ns() -> Result<u64, RecordError> {
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
+    Ok(u64::try_from(time.tv_sec() * 1_000_000_000 + time.tv_nsec()).unwrap_or_default())
+}
+
+/// Bytes of kernel memory that a map or a program takes, as the kernel says of its descriptor.
+pub(crate) fn kernel_bytes(descriptor: BorrowedFd<'_>) -> Result<u64, RecordError> {
+    Ok(value(&read(&format!("/proc/self/fdinfo/{}", descriptor.as_raw_fd()))?, "memlock:").unwrap_or_default())
+}
+
+fn read(path: &str) -> Result<String, RecordError> {
+    fs::read_to_string(path).map_err(|source: io::Error| RecordError::Host { path: path.into(), source })
+}
+
+fn peak_memory(status: &str) -> Option<u64> {
+    value(status, "VmHWM:").map(|kilobytes| kilobytes * 1024)
+}
+
+/// The first number after a key at the start of a line.
+fn value(text: &str, key: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_as_the_kernel_writes_it() {
+        assert_eq!(peak_memory("VmPeak:\t  99 kB\nVmHWM:\t   12 kB\n"), Some(12 * 1024));
+        assert_eq!(peak_memory("Name:\tx\n"), None);
+        assert_eq!(value("map_type:\t2\nmemlock:\t8192\nmap_id:\t7\n", "memlock:"), Some(8192));
+    }
+
+    #[test]
+    fn the_time_of_this_process_grows_while_it_works() {
+        let before = recorder_ns().unwrap();
+        while recorder_ns().unwrap() == before {}
+        assert!(peak_memory(&read("/proc/self/status").unwrap()).unwrap() > 4096);
+    }
+}

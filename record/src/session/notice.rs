@@ -1,0 +1,84 @@
+//! What a recording tells while it goes on, and at its end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ctrec_recording::{Container, Cost, End};
+
+/// Something that a watcher wants to know at once.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// It records from now on.
+    Began,
+    /// A container is recorded. Where its name could not be told by the end of a window, it is its id.
+    Seen(&'a Container),
+    /// A container that was told of by its id has a name now.
+    Named(&'a Container),
+    /// The last process of a container has ended.
+    Ended(&'a Container),
+    /// How far it has come.
+    Progress(&'a Progress),
+}
+
+/// How far a recording has come.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// Since it began.
+    pub elapsed: Duration,
+    /// Until its duration is over.
+    pub left: Option<Duration>,
+    /// Windows sealed.
+    pub windows: u32,
+    /// Containers recorded.
+    pub containers: usize,
+    /// Distinct calls of distinct containers, those of set-up left out.
+    pub calls: usize,
+    /// How many of them are new since a minute ago.
+    pub new_calls: usize,
+    /// Losses so far.
+    pub losses: u64,
+    /// Calls that filters answered, so far; `None`: not counted.
+    pub refused: Option<u64>,
+    /// Why the last window could not be written, if it could not. Its counts are kept for the next one.
+    pub unwritten: Option<String>,
+    /// What it has cost so far.
+    pub cost: Cost,
+}
+
+/// One container, at the end of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Name. Hostile text.
+    pub name: String,
+    /// Image. Hostile text.
+    pub image: Option<String>,
+    /// How long it was recorded.
+    pub recorded: Duration,
+    /// Distinct calls, those of set-up left out.
+    pub calls: usize,
+    /// Distinct capabilities that were asked for, set-up and probes left out.
+    pub capabilities: usize,
+    /// Losses that are its own.
+    pub losses: u64,
+    /// It was there from its first process on.
+    pub start_seen: bool,
+}
+
+/// What became of a recording.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The run's id.
+    pub run: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// Why it ended.
+    pub end: End,
+    /// Containers recorded, in the order in which they came.
+    pub containers: Vec<Summary>,
+    /// How far it came.
+    pub progress: Progress,
+    /// Exit code of the command of [`Target::Command`](super::Target::Command): 128 + n for signal n.
+    pub command_code: Option<i32>,
+    /// Processes of the command that still run.
+    pub left_running: Vec<u32>,
+}

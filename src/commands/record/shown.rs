@@ -1,0 +1,158 @@
+//! What a user sees while it records: a live line on a terminal, elsewhere a line for each thing that happens.
+//!
+//! Lives here: what is said when. Does not: the live line (see `line`), the end (see `summary`).
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, SystemTime};
+
+use ctrec_analyze::text::{duration, visible};
+use ctrec_record::{Notice, Outcome, Progress};
+use ctrec_recording::Container;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{line, summary};
+use crate::cli::Record;
+use crate::output::tell;
+
+/// How often the live line is drawn.
+const DRAWN_EVERY: Duration = Duration::from_secs(1);
+/// How often a log says how far it has come.
+const LOGGED_EVERY: Duration = Duration::from_secs(600);
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Volume {
+    Quiet,
+    Usual,
+    Verbose,
+}
+
+/// Where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Somebody looks at it.
+    Terminal,
+    /// It is kept, each line with its time.
+    File,
+    /// The journal of systemd, which has the time of each line.
+    Journal,
+}
+
+/// Says what happens.
+pub(super) struct Shown {
+    bar: ProgressBar,
+    volume: Volume,
+    place: Place,
+    /// A command is recorded: of the one container that it is nothing need be said.
+    command: bool,
+    warned: bool,
+    windows: u32,
+    logged: Duration,
+}
+
+impl Shown {
+    pub(super) fn new(options: &Record, volume: Volume) -> Self {
+        let place = match (io::stderr().is_terminal(), std::env::var_os("JOURNAL_STREAM")) {
+            (true, _) => Place::Terminal,
+            (false, None) => Place::File,
+            (false, Some(_)) => Place::Journal,
+        };
+        let is_live = volume != Volume::Quiet && place == Place::Terminal;
+        let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let command = !options.command.is_empty();
+        Self { bar, volume, place, command, warned: false, windows: 0, logged: Duration::ZERO }
+    }
+
+    /// How often it wants to know how far the recording has come, besides once a window.
+    pub(super) fn tick(&self) -> Option<Duration> {
+        (!self.bar.is_hidden()).then_some(DRAWN_EVERY)
+    }
+
+    /// Something happened.
+    pub(super) fn take(&mut self, notice: &Notice<'_>) {
+        match notice {
+            Notice::Began => self.say("recording; Ctrl-C ends it"),
+            Notice::Seen(row) => self.log_container(&seen(row)),
+            Notice::Named(row) => self.log_container(&format!("container {} is {}", visible(&row.id), who(row))),
+            Notice::Ended(row) => self.log_container(&ended(row)),
+            Notice::Progress(progress) => self.update(progress),
+        }
+    }
+
+    fn update(&mut self, progress: &Progress) {
+        self.bar.set_message(line::live(progress));
+        if progress.windows > self.windows && self.volume == Volume::Verbose {
+            self.log(&format!("window {}: {}", progress.windows, line::so_far(progress)));
+        } else if self.place != Place::Terminal && progress.elapsed >= self.logged + LOGGED_EVERY {
+            self.logged = progress.elapsed;
+            self.log(&format!("so far {}", line::so_far(progress)));
+        }
+        self.windows = progress.windows;
+        match &progress.unwritten {
+            Some(reason) if !self.warned => {
+                self.warned = true;
+                self.warn(&format!("a window cannot be written, and is kept for the next one: {reason}"));
+            }
+            None if self.warned => {
+                self.warned = false;
+                self.log("windows are written again, and nothing is missing");
+            }
+            _ => {}
+        }
+    }
+
+    /// The end, and what to do next.
+    pub(super) fn end(&self, outcome: &Outcome, options: &Record) {
+        self.bar.finish_and_clear();
+        if let Some(warning) = summary::left_running(outcome.left_running.len()) {
+            tell(&warning);
+        }
+        for line in summary::of(outcome, options) {
+            self.say(&line);
+        }
+    }
+
+    /// A line about a container: for a log, or for who wants to know everything.
+    fn log_container(&self, text: &str) {
+        if self.volume == Volume::Verbose || self.place != Place::Terminal && !self.command {
+            self.log(text);
+        }
+    }
+
+    /// A line that a log keeps.
+    fn log(&self, text: &str) {
+        match self.place {
+            Place::File => self.say(&format!("{} {text}", humantime::format_rfc3339_seconds(SystemTime::now()))),
+            Place::Terminal | Place::Journal => self.say(text),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if self.volume != Volume::Quiet {
+            self.bar.suspend(|| tell(text));
+        }
+    }
+
+    /// Said in any case.
+    fn warn(&self, text: &str) {
+        self.bar.suspend(|| tell(&format!("warning: {text}")));
+    }
+}
+
+fn seen(row: &Container) -> String {
+    let running = if row.already_running { ", already running" } else { "" };
+    format!("container {} seen{running}", who(row))
+}
+
+fn ended(row: &Container) -> String {
+    let lasted = row.ended_ns.map(|ended_ns| u64::try_from(ended_ns - row.started_ns).unwrap_or_default());
+    format!("container {} ended after {}", visible(&row.name), duration(lasted.unwrap_or_default()))
+}
+
+/// Name, image and engine.
+fn who(row: &Container) -> String {
+    let image = row.image.as_deref().map(|image| format!("{}, ", visible(image))).unwrap_or_default();
+    format!("{} ({image}{})", visible(&row.name), visible(&row.engine))
+}

@@ -1,0 +1,212 @@
+//! The end of a recording: what was recorded of whom, most important first, and what to do next.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use ctrec_analyze::text::visible;
+use ctrec_record::{Host, Outcome, Progress, Summary, live_containers};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::line;
+use crate::cli::{Record, STORE};
+use crate::shell;
+
+/// What became of processes that outlived their recording, and how to have none.
+const UNRECORDED: &str = "no longer recorded; run servers in the foreground";
+/// Most containers that are shown.
+const MOST: usize = 20;
+/// Columns of a name.
+const NAME: usize = 36;
+
+/// The lines to say.
+pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
+    let progress = &outcome.progress;
+    let recorded = format!("recorded {} in {:?}{}", line::totals(progress), outcome.path, refused(progress));
+    let mut lines = vec![recorded, line::cost(progress)];
+    let Some(busiest) = outcome.containers.iter().max_by_key(|container| container.calls) else {
+        lines.extend(advice(&options.container));
+        return lines;
+    };
+    lines.extend(table(&outcome.containers));
+    lines.push(format!("next: {}", next(&busiest.name, &options.output)));
+    lines
+}
+
+/// A warning where processes of the command outlived it.
+pub(super) fn left_running(processes: usize) -> Option<String> {
+    match processes {
+        0 => None,
+        1 => Some(format!("warning: 1 process of the command still runs, {UNRECORDED}")),
+        left => Some(format!("warning: {left} processes of the command still run, {UNRECORDED}")),
+    }
+}
+
+/// A line a container: those with losses first, then those whose start was not seen, then by how much they did.
+fn table(containers: &[Summary]) -> Vec<String> {
+    let mut sorted: Vec<&Summary> = containers.iter().collect();
+    sorted.sort_by(|a, b| {
+        let weight = |one: &Summary| (one.losses, !one.start_seen, one.calls);
+        weight(b).cmp(&weight(a)).then_with(|| a.name.cmp(&b.name))
+    });
+    let mut lines = vec![row(["container", "recorded", "calls", "caps", "losses", "start"])];
+    lines.extend(sorted.iter().take(MOST).map(|one| {
+        let losses = if one.losses == 0 { "none".to_owned() } else { one.losses.to_string() };
+        let start = if one.start_seen { "seen" } else { "not seen" };
+        let (calls, capabilities) = (one.calls.to_string(), one.capabilities.to_string());
+        row([&visible(&one.name), &brief(one.recorded), &calls, &capabilities, &losses, start])
+    }));
+    if let Some(more @ 1..) = sorted.len().checked_sub(MOST) {
+        lines.push(format!("  and {more} more: ctrec report shows them all"));
+    }
+    lines
+}
+
+fn row([name, recorded, calls, capabilities, losses, start]: [&str; 6]) -> String {
+    let name = fitting(name, NAME);
+    let gap = " ".repeat(NAME - name.width());
+    format!("  {name}{gap} {recorded:>8} {calls:>6} {capabilities:>5} {losses:>7}  {start}")
+}
+
+/// The text, cut to so many columns of a terminal.
+fn fitting(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut cut = String::new();
+    for character in text.chars() {
+        if cut.width() + character.width().unwrap_or_default() >= columns {
+            break;
+        }
+        cut.push(character);
+    }
+    cut + "…"
+}
+
+/// A length of time in its two largest units.
+fn brief(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, 0) => format!("{}ms", time.as_millis()),
+        (0, 0, 0, seconds) => format!("{seconds}s"),
+        (0, 0, minutes, seconds) => format!("{minutes}m {seconds}s"),
+        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
+        (days, hours, ..) => format!("{days}d {hours}h"),
+    }
+}
+
+/// Nothing was recorded. A pattern that matched nothing may be a slip of the pen.
+fn advice(patterns: &[String]) -> Vec<String> {
+    let running = running();
+    if patterns.is_empty() || running.is_empty() {
+        let text = "no container was seen; start one while recording, or record a command: ctrec record -- COMMAND";
+        return vec![text.to_owned()];
+    }
+    let patterns: Vec<String> = patterns.iter().map(|pattern| format!("{pattern:?}")).collect();
+    let text = format!("no container matched {}; running now, to be recorded by name:", patterns.join(" or "));
+    [vec![text], running].concat()
+}
+
+/// Containers that run and were not meant.
+fn running() -> Vec<String> {
+    live_containers(&Host::default()).iter().map(|live| format!("  {}  {}", visible(&live.name), live.engine)).collect()
+}
+
+/// The command that makes a profile of what was recorded, to be pasted.
+fn next(container: &str, store: &Path) -> String {
+    // A word that begins with a dash would be taken for an option.
+    let container = match shell::word(OsStr::new(container)) {
+        dashed if container.starts_with('-') => format!("--container={dashed}"),
+        plain => format!("--container {plain}"),
+    };
+    let store = match store.as_os_str() {
+        usual if usual == STORE => String::new(),
+        dashed if dashed.as_bytes().starts_with(b"-") => {
+            format!(" {}", shell::word(Path::new(".").join(store).as_os_str()))
+        }
+        other => format!(" {}", shell::word(other)),
+    };
+    format!("ctrec recommend {container}{store} > seccomp.json")
+}
+
+/// What filters answered, where that was counted.
+fn refused(progress: &Progress) -> String {
+    match progress.refused {
+        None => String::new(),
+        Some(0) => "; no call was answered by a filter".to_owned(),
+        Some(1) => "; 1 call was answered by a filter".to_owned(),
+        Some(calls) => format!("; {calls} calls were answered by a filter"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_filters_answered_is_said_where_it_was_counted() {
+        let end = |refused| super::refused(&Progress { refused, ..Progress::default() });
+        assert_eq!(end(None), "");
+        assert_eq!(end(Some(0)), "; no call was answered by a filter");
+        assert_eq!(end(Some(1)), "; 1 call was answered by a filter");
+        assert_eq!(end(Some(2000)), "; 2000 calls were answered by a filter");
+    }
+
+    #[test]
+    fn the_next_command_can_be_pasted() {
+        let next = |name, store| next(name, Path::new(store));
+        assert_eq!(next("web", STORE), "ctrec recommend --container web > seccomp.json");
+        assert_eq!(next("web app", "a b"), "ctrec recommend --container 'web app' 'a b' > seccomp.json");
+        assert_eq!(next("$(x)", "it's"), "ctrec recommend --container '$(x)' \"it's\" > seccomp.json");
+        assert_eq!(next("-x", "-y"), "ctrec recommend --container=-x ./-y > seccomp.json");
+        assert_eq!(next("a\u{1b}", STORE), "ctrec recommend --container $'a\\033' > seccomp.json");
+    }
+
+    fn container(name: &str, calls: usize) -> Summary {
+        Summary {
+            name: name.to_owned(),
+            image: None,
+            recorded: Duration::from_secs(133),
+            calls,
+            capabilities: 2,
+            losses: 0,
+            start_seen: true,
+        }
+    }
+
+    #[test]
+    fn the_table_has_the_gravest_first_and_fits() {
+        let broken = Summary { losses: 3, ..container("broken", 1) };
+        let late = Summary { start_seen: false, ..container("late", 2) };
+        let shown = table(&[container("idle", 5), container("web", 112), late, broken]);
+        assert_eq!(shown[1], "  broken                                 2m 13s      1     2       3  seen");
+        let names: Vec<&str> = shown[1..].iter().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["broken", "late", "web", "idle"]);
+        assert!(shown[2].ends_with("none  not seen"), "{shown:?}");
+    }
+
+    #[test]
+    fn a_name_moves_no_column() {
+        for name in ["x\n\u{1b}[2J", &"漢".repeat(300), &"a".repeat(4096), "e\u{301}"] {
+            let shown = table(&[container(name, 5)]);
+            assert!(shown.iter().all(|line| line.width() <= 80 && !line.contains(char::is_control)), "{shown:?}");
+            let [header, row] = shown.as_slice() else { panic!("{shown:?}") };
+            assert_eq!(header.width() - "start".len(), row.width() - "seen".len(), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn many_containers_are_cut_short() {
+        let many: Vec<Summary> = (0..25).map(|number| container(&format!("c{number}"), number)).collect();
+        let shown = table(&many);
+        assert_eq!(shown.len(), 1 + MOST + 1);
+        assert_eq!(shown.last().map(String::as_str), Some("  and 5 more: ctrec report shows them all"));
+    }
+
+    #[test]
+    fn a_length_of_time_has_two_units() {
+        let shown = [0, 59, 61, 3661, 90_000].map(|seconds| brief(Duration::from_secs(seconds)));
+        assert_eq!(shown, ["0ms", "59s", "1m 1s", "1h 1m", "1d 1h"]);
+    }
+}
