@@ -159,7 +159,8 @@ impl OwnCgroup {
     }
 }
 
-fn processes_below(folder: &Path) -> Vec<u32> {
+/// Processes in a cgroup and in those below it.
+pub(crate) fn processes_below(folder: &Path) -> Vec<u32> {
     let mut found: Vec<u32> = fs::read_to_string(folder.join("cgroup.procs"))
         .map(|text| text.lines().filter_map(|line| line.parse().ok()).collect())
         .unwrap_or_default();

@@ -34,7 +34,7 @@ mod symbols;
 mod waiting;
 mod wire;
 
-pub use containers::Matcher;
+pub use containers::{Basis, Matcher};
 pub use engine::{Host, LiveContainer, live_containers};
 pub use error::RecordError;
 pub use session::{Notice, Options, Outcome, Progress, Summary, Target, record};

@@ -1,4 +1,5 @@
-//! Waiting for whatever comes first: an event of the kernel side, a signal, the command's end, or a moment.
+//! Waiting for whatever comes first: an event of the kernel side, a signal, the command's end, an engine's answer, or a
+//! moment.
 
 use std::fs;
 use std::io;
@@ -81,12 +82,12 @@ impl Drop for Signals {
 pub(crate) fn wait(
     events: &Events,
     signals: &Signals,
-    command: Option<BorrowedFd<'_>>,
+    others: &[BorrowedFd<'_>],
     until: Option<Instant>,
 ) -> Result<(), RecordError> {
     let mut descriptors =
         vec![PollFd::new(events.as_fd(), PollFlags::POLLIN), PollFd::new(signals.wake.as_fd(), PollFlags::POLLIN)];
-    descriptors.extend(command.map(|command| PollFd::new(command, PollFlags::POLLIN)));
+    descriptors.extend(others.iter().map(|other| PollFd::new(*other, PollFlags::POLLIN)));
     // Rounded up: waking a moment early would only mean waiting again.
     let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_millis() + 1);
     let timeout = left.map_or(PollTimeout::NONE, |left| PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));

@@ -74,7 +74,7 @@ pub struct Container {
     pub name: String,
     /// Image as the engine names it, where there is one.
     pub image: Option<String>,
-    /// `docker`, `runc`, `crun`, `podman`, `containerd`, `cri-o`, `command`, or `unknown`.
+    /// `docker`, `runc`, `crun`, `podman`, `containerd`, `cri-o`, `lxc`, `nspawn`, `command`, or `unknown`.
     pub engine: String,
     /// OCI runtime that set it up: `runc`, `crun`, or `ctrec` for `record -- COMMAND`.
     pub runtime: Option<String>,

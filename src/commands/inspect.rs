@@ -44,7 +44,7 @@ fn find(name: &str) -> anyhow::Result<u32> {
     match found.as_slice() {
         [one] => Ok(one.pid),
         [] if all.is_empty() => {
-            bail!("no running container of docker, runc or crun is seen; be root, or name a process with --pid")
+            bail!("no running container is seen; be root, or name a process with --pid")
         }
         [] => bail!("no running container is called {name:?}; there are:{}", lines(&all)),
         several => bail!(

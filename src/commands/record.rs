@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use ctrec_analyze::select::Pattern;
-use ctrec_record::{Options, Target, record};
+use ctrec_record::{Basis, Options, Target, record};
 use ctrec_recording::Format;
 
 use crate::cli::{Record, Refusals, TableFormat};
@@ -46,10 +46,11 @@ fn target(options: &Record) -> anyhow::Result<Target> {
         return Ok(Target::Command(options.command.clone()));
     }
     let patterns: Vec<Pattern> = options.container.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let basis = if patterns.iter().all(Pattern::is_of_names) { Basis::Names } else { Basis::Everything };
     let matches = Rc::new(move |container: &_| {
         patterns.is_empty() || patterns.iter().any(|pattern| !pattern.choose(&[container]).is_empty())
     });
-    Ok(Target::Containers { patterns: options.container.clone(), matches })
+    Ok(Target::Containers { patterns: options.container.clone(), matches, basis })
 }
 
 /// The user who called sudo: the store is left to them.

@@ -119,6 +119,11 @@ impl Display for Pattern {
 }
 
 impl Pattern {
+    /// Whether names and ids are all that it looks at.
+    pub fn is_of_names(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
     /// The containers that it means, of all those given. A name that is equal wins over an id that begins so, and
     /// that over a glob: so a container can always be named.
     pub fn choose<'a>(&self, containers: &[&'a Container]) -> Vec<&'a Container> {

@@ -4,56 +4,67 @@
 //! not cost us the others, and the filter is kept word for word.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ctrec_recording::Container;
 use serde_json::Value;
 
 use super::Host;
+use super::annotations::Annotations;
+use super::host::below;
 
-/// A larger `config.json` is not read.
-const LARGEST_BYTES: u64 = 8 << 20;
-
-/// A `config.json`.
+/// A `config.json`, and the folder that it lies in.
 #[derive(Debug, Clone)]
-pub(crate) struct Bundle(Value);
+pub(crate) struct Bundle {
+    config: Value,
+    folder: PathBuf,
+}
 
-/// Folders in which engines put bundles, for a container whose runtime could not be asked.
-pub(crate) fn known_places(id: &str) -> Vec<PathBuf> {
-    [
-        "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby",
-        "/run/containerd/io.containerd.runtime.v2.task/moby",
-        "/run/containerd/io.containerd.runtime.v2.task/default",
-        "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
-        "/var/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby",
-    ]
-    .iter()
-    .map(|folder| Path::new(folder).join(id))
-    .collect()
+/// What containerd calls the folder below its state that has a folder a namespace, and in that one a container.
+const TASKS: &str = "io.containerd.runtime.v2.task";
+
+/// State folders of containerd where it is not told otherwise: its own, Docker's, k3s's.
+const STATES: [&str; 3] = ["/run/containerd", "/run/docker/containerd/daemon", "/run/k3s/containerd"];
+
+/// Bundles of a container in the folders of every containerd and of all its namespaces, for a container whose runtime
+/// could not be asked.
+pub(crate) fn known_places(host: &Host, id: &str) -> Vec<PathBuf> {
+    let told = host.daemons().paths("containerd", &["--state"]);
+    let states = STATES.iter().map(PathBuf::from).chain(told);
+    states
+        .map(|state| state.join(TASKS))
+        .flat_map(|tasks| host.names(&tasks).into_iter().filter_map(move |namespace| below(&tasks, &namespace)))
+        .filter_map(|namespace| below(&namespace, id))
+        .collect()
 }
 
 /// Reads the bundle in a folder; `None` if there is none that can be read.
 pub(crate) fn read(host: &Host, folder: &Path) -> Option<Bundle> {
-    let file = host.path(folder).join("config.json");
-    if fs::metadata(&file).ok()?.len() > LARGEST_BYTES {
-        return None;
-    }
-    serde_json::from_slice(&fs::read(file).ok()?).ok().map(Bundle)
+    Some(Bundle { config: host.json(folder.join("config.json"))?, folder: folder.to_owned() })
 }
 
 impl Bundle {
-    fn text(&self, pointer: &str) -> Option<&str> {
-        self.0.pointer(pointer)?.as_str()
+    /// Its annotations.
+    pub(super) fn annotations(&self) -> Annotations<'_> {
+        Annotations::new(self.config.get("annotations"))
     }
 
-    fn annotation(&self, key: &str) -> Option<String> {
-        Some(self.0.get("annotations")?.get(key)?.as_str()?.to_owned())
+    /// The namespace of containerd that it is of, by the folder that it lies in.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        let namespace = self.folder.parent()?;
+        (namespace.parent()?.file_name()? == TASKS).then(|| namespace.file_name()?.to_str())?
+    }
+
+    /// The storage that it lies in, of podman or CRI-O: `<storage>/<driver>-containers/<id>/userdata`.
+    pub(super) fn storage(&self) -> Option<&Path> {
+        let container = self.folder.parent().filter(|_| self.folder.ends_with("userdata"))?;
+        let containers = container.parent()?;
+        containers.file_name()?.to_str()?.ends_with("-containers").then(|| containers.parent())?
     }
 
     /// Sources of its mounts.
     pub(crate) fn mount_sources(&self) -> impl Iterator<Item = &str> {
-        self.0
+        self.config
             .get("mounts")
             .and_then(Value::as_array)
             .into_iter()
@@ -61,22 +72,22 @@ impl Bundle {
             .filter_map(|mount| mount.get("source")?.as_str())
     }
 
-    /// Puts what the bundle says into a row.
+    /// Puts what the bundle says into a row. Names are the annotations' business.
     pub(crate) fn fill(&self, row: &mut Container) {
-        row.entrypoint_json = self.0.pointer("/process/args").map(ToString::to_string);
-        row.no_new_privs = Some(self.0.pointer("/process/noNewPrivileges").and_then(Value::as_bool).unwrap_or(false));
+        row.entrypoint_json = self.config.pointer("/process/args").map(ToString::to_string);
+        row.no_new_privs =
+            Some(self.config.pointer("/process/noNewPrivileges").and_then(Value::as_bool).unwrap_or(false));
         row.capabilities_json = Some(self.capabilities());
         row.seccomp_json =
-            Some(self.0.pointer("/linux/seccomp").map_or_else(|| "null".to_owned(), ToString::to_string));
-        if let Some(sysctls) = self.0.pointer("/linux/sysctl").filter(|sysctls| sysctls.is_object()) {
+            Some(self.config.pointer("/linux/seccomp").map_or_else(|| "null".to_owned(), ToString::to_string));
+        if let Some(sysctls) = self.config.pointer("/linux/sysctl").filter(|sysctls| sysctls.is_object()) {
             row.sysctls_json = sysctls.to_string();
         }
         row.limits_json = self.limits();
-        self.fill_names(row);
     }
 
     fn capabilities(&self) -> String {
-        let bounding = self.0.pointer("/process/capabilities/bounding").and_then(Value::as_array);
+        let bounding = self.config.pointer("/process/capabilities/bounding").and_then(Value::as_array);
         let mut names: Vec<&str> = bounding.into_iter().flatten().filter_map(Value::as_str).collect();
         names.sort_unstable();
         names.dedup();
@@ -84,7 +95,7 @@ impl Bundle {
     }
 
     fn limits(&self) -> String {
-        let limits = self.0.pointer("/process/rlimits").and_then(Value::as_array);
+        let limits = self.config.pointer("/process/rlimits").and_then(Value::as_array);
         let limits: BTreeMap<&str, [Option<u64>; 2]> = limits
             .into_iter()
             .flatten()
@@ -95,26 +106,6 @@ impl Bundle {
             .collect();
         serde_json::to_string(&limits).unwrap_or_else(|_| "{}".to_owned())
     }
-
-    /// Names that kubernetes runtimes annotate: containerd's CRI plugin, then CRI-O.
-    fn fill_names(&self, row: &mut Container) {
-        let either = |first: &str, second: &str| self.annotation(first).or_else(|| self.annotation(second));
-        if let Some(name) = either("io.kubernetes.cri.container-name", "io.kubernetes.container.name") {
-            row.name = name;
-        }
-        if let Some(image) = either("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName") {
-            row.image = Some(image);
-        }
-        if let (Some(namespace), Some(pod)) = (
-            either("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace"),
-            either("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"),
-        ) {
-            row.pod = Some(format!("{namespace}/{pod}"));
-        }
-        if let Some(hostname) = self.text("/hostname").filter(|_| row.name.is_empty()) {
-            row.name = hostname.to_owned();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -124,9 +115,13 @@ mod tests {
     use super::*;
     use crate::engine::unresolved;
 
+    fn bundle(config: Value, folder: &str) -> Bundle {
+        Bundle { config, folder: PathBuf::from(folder) }
+    }
+
     fn filled(config: Value) -> Container {
         let mut row = unresolved("runc", "web", "/web");
-        Bundle(config).fill(&mut row);
+        bundle(config, "/b").fill(&mut row);
         row
     }
 
@@ -163,12 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn kubernetes_annotations_name_container_and_pod() {
-        let row = filled(json!({ "annotations": {
-            "io.kubernetes.cri.container-name": "app", "io.kubernetes.cri.sandbox-name": "pod-1",
-            "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.image-name": "shop/app:1"
-        }}));
-        assert_eq!((row.name.as_str(), row.pod.as_deref()), ("app", Some("shop/pod-1")));
-        assert_eq!(row.image.as_deref(), Some("shop/app:1"));
+    fn the_folder_of_a_bundle_tells_who_made_it() {
+        let at = |folder: &str| bundle(json!({}), folder);
+        let containerds = at("/run/containerd/io.containerd.runtime.v2.task/shop/web");
+        assert_eq!((containerds.namespace(), containerds.storage()), (Some("shop"), None));
+        let podmans = at("/var/lib/containers/storage/overlay-containers/abc/userdata");
+        assert_eq!((podmans.namespace(), podmans.storage()), (None, Some(Path::new("/var/lib/containers/storage"))));
+        for folder in ["/", "/web", "/a/b/c", "/x-containers/y", "/userdata"] {
+            assert_eq!((at(folder).namespace(), at(folder).storage()), (None, None), "{folder}");
+        }
     }
 }

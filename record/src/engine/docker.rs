@@ -1,14 +1,20 @@
 //! Docker's record of a container on disk: `<data root>/containers/<id>/config.v2.json`. Gone with the container.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ctrec_recording::Container;
 use serde_json::Value;
 
+use super::annotations::Annotations;
+use super::daemons::Daemons;
+use super::host::below;
 use super::{Host, bundle::Bundle, invocation::runtime_named};
 
-const DEFAULT_DATA_ROOT: &str = "/var/lib/docker";
+/// Data roots where dockerd is not told otherwise: root's, and users'.
+const DATA_ROOTS: [&str; 2] = ["/var/lib/docker", "/home/*/.local/share/docker"];
+
+/// File of the record.
+pub(super) const RECORD: &str = "config.v2.json";
 
 /// A `config.v2.json`, and the runtime that the `hostconfig.json` beside it names.
 #[derive(Debug, Clone)]
@@ -24,45 +30,31 @@ pub(crate) fn record(host: &Host, id: &str, bundle: Option<&Bundle>) -> Option<R
     let root = bundle.and_then(|bundle| {
         bundle.mount_sources().find_map(|source| source.find(&marker).map(|at| PathBuf::from(&source[..at])))
     });
-    let roots = root.map_or_else(|| data_roots(host), |root| vec![root]);
-    roots.iter().find_map(|root| read(host, &root.join("containers").join(id)))
+    let roots = root.map_or_else(|| data_roots(host, &host.daemons()), |root| vec![root]);
+    roots.iter().find_map(|root| read(host, &below(&root.join("containers"), id)?))
 }
 
 /// Reads the record in a folder.
 pub(crate) fn read(host: &Host, folder: &Path) -> Option<Record> {
-    let json =
-        |file: &str| -> Option<Value> { serde_json::from_slice(&fs::read(host.path(folder).join(file)).ok()?).ok() };
     let named = |config: Value| Some(config.get("Runtime")?.as_str()?.to_owned());
-    Some(Record { config: json("config.v2.json")?, runtime: json("hostconfig.json").and_then(named) })
+    Some(Record {
+        config: host.json(folder.join(RECORD))?,
+        runtime: host.json(folder.join("hostconfig.json")).and_then(named),
+    })
 }
 
-/// Records of a data root.
-pub(crate) fn records(host: &Host, data_root: &Path) -> Vec<Record> {
-    let Ok(entries) = fs::read_dir(host.path(data_root).join("containers")) else { return Vec::new() };
-    entries
-        .filter_map(Result::ok)
-        .filter_map(|entry| read(host, &data_root.join("containers").join(entry.file_name())))
-        .collect()
+/// Folders of the containers that there are records of.
+pub(super) fn folders(host: &Host) -> impl Iterator<Item = PathBuf> {
+    data_roots(host, &host.usual_daemons()).into_iter().flat_map(|root| {
+        let containers = root.join("containers");
+        host.names(&containers).into_iter().filter_map(move |id| below(&containers, &id))
+    })
 }
 
-/// Data roots: the default, and those that a running dockerd was given.
-pub(crate) fn data_roots(host: &Host) -> Vec<PathBuf> {
-    let mut roots = vec![PathBuf::from(DEFAULT_DATA_ROOT)];
-    let Ok(processes) = fs::read_dir(host.path("/proc")) else { return roots };
-    for process in processes.filter_map(Result::ok) {
-        if !fs::read_to_string(process.path().join("comm")).is_ok_and(|comm| comm.trim_end() == "dockerd") {
-            continue;
-        }
-        let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let arguments: Vec<_> = arguments.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-        for (index, argument) in arguments.iter().enumerate() {
-            if let Some(root) = argument.strip_prefix("--data-root=") {
-                roots.push(PathBuf::from(root));
-            } else if (argument == "--data-root" || argument == "-g") && index + 1 < arguments.len() {
-                roots.push(PathBuf::from(arguments[index + 1].as_ref()));
-            }
-        }
-    }
+/// Data roots: the usual ones, and those that a running dockerd was given.
+fn data_roots(host: &Host, daemons: &Daemons) -> Vec<PathBuf> {
+    let mut roots = daemons.paths("dockerd", &["--data-root", "-g", "--graph"]);
+    roots.extend(DATA_ROOTS.iter().flat_map(|root| host.expand(root)));
     roots.sort();
     roots.dedup();
     roots
@@ -97,6 +89,7 @@ impl Record {
         row.image = self.text("/Config/Image").map(str::to_owned);
         if let Some(labels) = self.config.pointer("/Config/Labels").filter(|labels| labels.is_object()) {
             row.labels_json = labels.to_string();
+            Annotations::new(Some(labels)).fill_from_labels(row);
         }
         // A name that the administrator gave a runtime says nothing of what it is.
         if let (None, Some(runtime)) = (&row.runtime, self.runtime.as_deref().and_then(runtime_named)) {

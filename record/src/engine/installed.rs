@@ -2,6 +2,8 @@
 //!
 //! Lives here: where those are. Does not: starting or asking any of them.
 
+use std::path::Path;
+
 use super::Host;
 
 /// An engine or a runtime that was found.
@@ -11,30 +13,43 @@ pub(crate) struct Installed {
     pub(crate) engine: &'static str,
     /// Where it was found.
     pub(crate) place: &'static str,
-    /// Whether names, images and filters of its containers are looked up; else its cgroups are recognised, no more.
-    pub(crate) described: bool,
+    /// What only its socket knows of its containers; empty: its files say everything.
+    pub(crate) asked_for: &'static str,
 }
 
-/// Names, whether containers are described, and places: a socket first, which says most.
-const PLACES: [(&str, bool, &[&str]); 7] = [
+/// Names, what only a socket knows, and places: a socket first, which says most.
+const PLACES: [(&str, &str, &[&str]); 9] = [
     (
         "docker",
-        true,
+        "",
         &["/run/docker.sock", "/var/lib/docker", "/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"],
     ),
-    ("runc", true, &["/run/runc", "/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc"]),
-    ("crun", true, &["/run/crun", "/usr/bin/crun", "/usr/sbin/crun", "/usr/local/bin/crun"]),
-    ("containerd", false, &["/run/containerd/containerd.sock", "/usr/bin/containerd", "/usr/local/bin/containerd"]),
-    ("podman", false, &["/run/podman/podman.sock", "/usr/bin/podman", "/usr/local/bin/podman"]),
-    ("cri-o", false, &["/run/crio/crio.sock", "/usr/bin/crio", "/usr/local/bin/crio"]),
-    ("kubernetes", false, &["/var/lib/kubelet", "/usr/bin/kubelet", "/usr/local/bin/kubelet"]),
+    ("runc", "", &["/run/runc", "/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc"]),
+    ("crun", "", &["/run/crun", "/usr/bin/crun", "/usr/sbin/crun", "/usr/local/bin/crun"]),
+    (
+        "containerd",
+        "images and labels",
+        &["/run/containerd/containerd.sock", "/usr/bin/containerd", "/usr/local/bin/containerd"],
+    ),
+    ("podman", "labels", &["/run/podman/podman.sock", "/usr/bin/podman", "/usr/local/bin/podman"]),
+    ("cri-o", "", &["/run/crio/crio.sock", "/usr/bin/crio", "/usr/local/bin/crio"]),
+    ("kubernetes", "", &["/var/lib/kubelet", "/usr/bin/kubelet", "/usr/local/bin/kubelet"]),
+    ("lxc", "", &["/var/lib/lxc", "/usr/bin/lxc-start", "/var/snap/lxd", "/var/lib/incus"]),
+    ("nspawn", "", &["/run/systemd/machines", "/usr/bin/systemd-nspawn"]),
 ];
+
+impl Installed {
+    /// Whether what was found is a socket.
+    pub(crate) fn listens(&self) -> bool {
+        Path::new(self.place).extension().is_some_and(|extension| extension == "sock")
+    }
+}
 
 /// What is found on a host, in a fixed order.
 pub(crate) fn installed(host: &Host) -> Vec<Installed> {
-    let find = |(engine, described, places): (&'static str, bool, &'static [&'static str])| {
+    let find = |(engine, asked_for, places): (&'static str, &'static str, &'static [&'static str])| {
         let place = places.iter().copied().find(|place| host.path(place).exists())?;
-        Some(Installed { engine, place, described })
+        Some(Installed { engine, place, asked_for })
     };
     PLACES.into_iter().filter_map(find).collect()
 }
@@ -55,8 +70,8 @@ mod tests {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, "").unwrap();
         }
-        let found: Vec<_> = installed(&host).iter().map(|one| (one.engine, one.place, one.described)).collect();
+        let found: Vec<_> = installed(&host).iter().map(|one| (one.engine, one.place, one.listens())).collect();
         let docker = ("docker", "/run/docker.sock", true);
-        assert_eq!(found, [docker, ("runc", "/usr/sbin/runc", true), ("podman", "/usr/bin/podman", false)]);
+        assert_eq!(found, [docker, ("runc", "/usr/sbin/runc", false), ("podman", "/usr/bin/podman", false)]);
     }
 }

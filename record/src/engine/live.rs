@@ -1,12 +1,24 @@
-//! Containers that run now, from the engines' records: for `--container` at the start of a recording, and `inspect`.
+//! Containers that run now: for `--container` at the start of a recording, for those that were missed since, and for
+//! `inspect`.
+//!
+//! Lives here: finding them by the engines' and the runtimes' records, by machined's, and by the cgroups that there are.
+//! A scan remembers what it has read, so that the next one reads what is new or changed and no more. Does not: what a
+//! record means, which the engines' own files know.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ctrec_recording::Container;
-use serde_json::Value;
 
-use super::{Host, Sighting, describe, docker, invocation::Invocation, path};
+use super::describe::{Description, Sighting, describe};
+use super::host::Stamp;
+use super::invocation::Invocation;
+use super::question::Question;
+use super::{Host, docker, machines, path, processes, states};
+use crate::cgroups::{self, Hierarchies};
+
+/// More cgroups than these are not looked through.
+const MOST_CGROUPS: usize = 50_000;
 
 /// A container that runs now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,181 +34,170 @@ pub struct LiveContainer {
 }
 
 /// A running container with what is known of it, and where its cgroups are.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) row: Container,
     pub(crate) pid: u32,
-    /// (hierarchy id, path) as in `/proc/<pid>/cgroup`.
+    /// Hierarchy id and path of its own cgroups. Those that it shares with the host are left out: a runtime told to
+    /// manage none leaves its container where it was started.
     pub(crate) cgroups: Vec<(u32, String)>,
+    /// See [`Description`].
+    pub(crate) named: bool,
+    /// See [`Description`].
+    pub(crate) question: Option<Question>,
 }
 
-/// Containers of Docker, runc and crun that run now, sorted by name.
+/// Containers that run now, sorted by name.
 pub fn containers(host: &Host) -> Vec<LiveContainer> {
-    let mut found: Vec<LiveContainer> = docker_records(host)
-        .into_iter()
-        .filter_map(|record| {
-            let (id, pid) = (record.id()?.to_owned(), record.pid()?);
-            Some(LiveContainer { name: record.name().unwrap_or(&id).to_owned(), id, engine: "docker".to_owned(), pid })
-        })
-        .chain(states(host).into_iter().map(|state| LiveContainer {
-            name: state.invocation.id.clone(),
-            id: state.invocation.id,
-            engine: state.invocation.runtime,
-            pid: state.pid,
-        }))
-        .filter(|container| fs::exists(host.path(format!("/proc/{}", container.pid))).unwrap_or(false))
-        .collect();
+    let live = |found: Found| LiveContainer {
+        id: found.row.id,
+        name: found.row.name,
+        engine: found.row.engine,
+        pid: found.pid,
+    };
+    let mut found: Vec<LiveContainer> = Scan::new(host.clone()).find().into_iter().map(live).collect();
     found.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
-    found.dedup_by(|one, other| one.id == other.id);
     found
 }
 
-fn docker_records(host: &Host) -> Vec<docker::Record> {
-    docker::data_roots(host).iter().flat_map(|root| docker::records(host, root)).collect()
+/// A look for running containers that can be taken again.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    host: Host,
+    /// What was read, and how it was then.
+    known: BTreeMap<PathBuf, Stamp>,
 }
 
-/// The same with everything that is known of each.
-pub(crate) fn find(host: &Host) -> Vec<Found> {
-    let states = states(host);
-    let records = docker_records(host);
-    containers(host)
-        .into_iter()
-        .filter_map(|live| {
-            let cgroups = cgroups_of(host, live.pid)?;
-            let path = &cgroups.iter().find(|(_, path)| path.contains(&live.id)).or(cgroups.first())?.1;
-            let invocation = states.iter().find(|state| state.invocation.id == live.id).map(|state| &state.invocation);
-            let engine = match path::parse(path) {
-                path::Kind::Container { engine, .. } => engine,
-                path::Kind::Helper | path::Kind::Unknown => live.engine.as_str(),
-            };
-            let seen = Sighting { engine, id: &live.id, cgroup_path: path, init_pid: live.pid };
-            let mut row = describe(host, &seen, invocation).row;
-            if let Some(record) = records.iter().find(|record| record.id() == Some(live.id.as_str())) {
-                record.fill(&mut row);
-                row.resolved = true;
-            }
-            row.already_running = true;
-            Some(Found { row, pid: live.pid, cgroups })
-        })
-        .collect()
+/// Somewhere that a running container may show.
+enum Source {
+    Docker(PathBuf),
+    Runtime(states::File),
+    Machine(PathBuf),
+    /// A cgroup: where it is in its hierarchy, and its folder.
+    Cgroup(String, PathBuf),
 }
 
-/// The record that a runtime keeps of a container, in the folder it was given or in the usual ones.
-pub(super) fn state_of(host: &Host, id: &str, root: Option<&Path>) -> Option<Invocation> {
-    let given = root.into_iter().flat_map(|root| [("runc", root, "state.json"), ("crun", root, "status")]);
-    let usual = FOLDERS.iter().map(|(runtime, folder, file)| (*runtime, Path::new(*folder), *file));
-    let mut places = given.chain(usual);
-    places.find_map(|(runtime, folder, file)| read_state(host, runtime, folder, id, file)).map(|state| state.invocation)
-}
-
-/// The record of the container whose first process is in a cgroup.
-pub(super) fn state_in(host: &Host, cgroup_path: &str) -> Option<Invocation> {
-    let is_there = |state: &State| {
-        cgroups_of(host, state.pid).is_some_and(|cgroups| cgroups.iter().any(|(_, path)| path == cgroup_path))
-    };
-    states(host).into_iter().filter(|_| cgroup_path.len() > 1).find(is_there).map(|state| state.invocation)
-}
-
-/// The bundle of a container that containerd runs: its shim works there, and is the parent of the first process.
-pub(super) fn shim_folder(host: &Host, id: &str, init_pid: u32) -> Option<PathBuf> {
-    let status = fs::read_to_string(host.path(format!("/proc/{init_pid}/status"))).ok()?;
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim();
-    let folder = fs::read_link(host.path(format!("/proc/{parent}/cwd"))).ok()?;
-    (folder.file_name()? == id).then_some(folder)
-}
-
-fn cgroups_of(host: &Host, pid: u32) -> Option<Vec<(u32, String)>> {
-    let text = fs::read_to_string(host.path(format!("/proc/{pid}/cgroup"))).ok()?;
-    let parse = |line: &str| {
-        let mut parts = line.splitn(3, ':');
-        let hierarchy = parts.next()?.parse().ok()?;
-        Some((hierarchy, parts.nth(1)?.to_owned()))
-    };
-    Some(text.lines().filter_map(parse).collect())
-}
-
-/// A runtime's own record of a container.
-struct State {
-    invocation: Invocation,
+/// A running container, before anything is looked up.
+struct Trace {
+    engine: String,
+    id: String,
     pid: u32,
+    invocation: Option<Invocation>,
 }
 
-/// Where runc and crun keep records, also below Docker's and containerd's: runtime, folder, file below the id.
-const FOLDERS: [(&str, &str, &str); 4] = [
-    ("runc", "/run/runc", "state.json"),
-    ("runc", "/run/docker/runtime-runc/moby", "state.json"),
-    ("runc", "/run/containerd/runc/default", "state.json"),
-    ("crun", "/run/crun", "status"),
-];
+impl Scan {
+    pub(crate) fn new(host: Host) -> Self {
+        Self { host, known: BTreeMap::new() }
+    }
 
-/// All records in the usual folders.
-fn states(host: &Host) -> Vec<State> {
-    FOLDERS
-        .iter()
-        .flat_map(|(runtime, folder, file)| {
-            let entries = fs::read_dir(host.path(folder)).into_iter().flatten().filter_map(Result::ok);
-            entries.filter_map(move |entry| {
-                read_state(host, runtime, Path::new(folder), &entry.file_name().to_string_lossy(), file)
-            })
-        })
-        .collect()
-}
+    /// Where it looks.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
 
-fn read_state(host: &Host, runtime: &str, folder: &Path, id: &str, file: &str) -> Option<State> {
-    let content = fs::read(host.path(folder).join(id).join(file)).ok()?;
-    state(runtime, id, &serde_json::from_slice(&content).ok()?)
-}
-
-/// runc: `init_process_pid` and a label `bundle=...`; crun: `pid` and `bundle`.
-fn state(runtime: &str, id: &str, record: &Value) -> Option<State> {
-    let pid = record.get("init_process_pid").or_else(|| record.get("pid"))?.as_u64()?;
-    let labels = record.pointer("/config/labels").and_then(Value::as_array);
-    let label = labels.into_iter().flatten().find_map(|label| label.as_str()?.strip_prefix("bundle="));
-    let bundle = label.or_else(|| record.get("bundle")?.as_str());
-    Some(State {
-        invocation: Invocation {
-            runtime: runtime.to_owned(),
-            id: id.to_owned(),
-            bundles: bundle.map(PathBuf::from).into_iter().collect(),
-            root: None,
-        },
-        pid: u32::try_from(pid).ok()?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn running_containers_are_found_in_the_records_of_runc_crun_and_docker() {
-        let folder = tempfile::tempdir().unwrap();
-        let put = |path: &str, content: &Value| {
-            let file = folder.path().join(path);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, content.to_string()).unwrap();
-        };
-        put("run/runc/web/state.json", &json!({ "init_process_pid": 7, "config": { "labels": ["bundle=/b"] } }));
-        put("run/crun/db/status", &json!({ "pid": 8, "bundle": "/c" }));
-        put(
-            "var/lib/docker/containers/abc/config.v2.json",
-            &json!({ "ID": "abc", "Name": "/shop", "State": { "Pid": 9 } }),
-        );
-        put("run/runc/gone/state.json", &json!({ "init_process_pid": 99 }));
-        put("b/config.json", &json!({ "process": { "args": ["x"] } }));
-        for pid in [7, 8, 9] {
-            put(&format!("proc/{pid}/cgroup"), &json!(null));
+    /// Running containers of which something is new or has changed since the last scan, each once.
+    pub(crate) fn find(&mut self) -> Vec<Found> {
+        let mut found: Vec<Found> = Vec::new();
+        let mut known = BTreeMap::new();
+        for source in sources(&self.host) {
+            let file = source.file();
+            let Some(stamp) = self.host.stamp(file) else { continue };
+            if self.known.get(file) == Some(&stamp) {
+                known.insert(file.to_owned(), stamp);
+                continue;
+            }
+            let trace = source.read(&self.host);
+            let is_settled = match &trace {
+                Some(trace) if found.iter().any(|found| found.row.id == trace.id) => true,
+                // Its process is gone, and its record about to change in any way.
+                Some(trace) => self.look(trace).map(|new| found.push(new)).is_some(),
+                // A record changes when its container starts. A cgroup does not.
+                None => !matches!(source, Source::Cgroup(..)),
+            };
+            if is_settled {
+                known.insert(file.to_owned(), stamp);
+            }
         }
-        fs::write(folder.path().join("proc/7/cgroup"), "4:memory:/web\n0::/web\n").unwrap();
-        let host = Host::at(folder.path());
-        let names: Vec<_> = containers(&host).into_iter().map(|found| (found.name, found.engine, found.pid)).collect();
-        let expected = [("db", "crun", 8), ("shop", "docker", 9), ("web", "runc", 7)];
-        assert_eq!(names, expected.map(|(name, engine, pid)| (name.to_owned(), engine.to_owned(), pid)));
+        self.known = known;
+        found
+    }
 
-        let web = find(&host).into_iter().find(|found| found.row.name == "web").unwrap();
-        assert_eq!(web.cgroups, [(4, "/web".to_owned()), (0, "/web".to_owned())]);
-        assert!(web.row.resolved && web.row.already_running);
+    fn look(&self, trace: &Trace) -> Option<Found> {
+        let all = processes::cgroups_of(&self.host, trace.pid)?;
+        let own = |(hierarchy, path): &(u32, String)| Some((*hierarchy, path::own(path, &trace.id)?));
+        let cgroups: Vec<(u32, String)> = all.iter().filter_map(own).collect();
+        let path = &cgroups.first().or(all.first())?.1;
+        let engine = match path::parse(path) {
+            path::Kind::Container { engine, id } if engine != path::UNKNOWN && id == trace.id => engine,
+            _ => trace.engine.as_str(),
+        };
+        let seen = Sighting { engine, id: &trace.id, cgroup_path: path, init_pid: trace.pid };
+        let Description { mut row, named, question } = describe(&self.host, &seen, trace.invocation.as_ref());
+        row.already_running = true;
+        Some(Found { row, pid: trace.pid, cgroups, named, question })
+    }
+}
+
+/// Everywhere that a running container may show, the best informed first.
+fn sources(host: &Host) -> Vec<Source> {
+    let docker = docker::folders(host).map(|folder| Source::Docker(folder.join(docker::RECORD)));
+    let runtimes = states::files(host).into_iter().map(Source::Runtime);
+    let machines = machines::machine_files(host).into_iter().map(Source::Machine);
+    docker.chain(runtimes).chain(machines).chain(in_cgroups(host)).collect()
+}
+
+/// Cgroups that engines named after a container, in one hierarchy: v2 where there is one.
+fn in_cgroups(host: &Host) -> Vec<Source> {
+    let Ok(hierarchies) = Hierarchies::read(&host.path("/proc")) else { return Vec::new() };
+    let Some(hierarchy) = hierarchies.own() else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut open = vec![String::new()];
+    for _ in 0..MOST_CGROUPS {
+        let Some(path) = open.pop() else { break };
+        if matches!(path::parse(&path), path::Kind::Container { .. }) {
+            let folder = hierarchy.mount.join(path.trim_start_matches('/'));
+            found.push(Source::Cgroup(path, folder));
+            continue; /* what is below is the container's */
+        }
+        let folder = host.path(hierarchy.mount.join(path.trim_start_matches('/')));
+        let names =
+            cgroups::subfolders(&folder).into_iter().filter_map(|below| below.file_name()?.to_str().map(str::to_owned));
+        open.extend(names.map(|name| format!("{path}/{name}")));
+    }
+    found
+}
+
+impl Source {
+    /// The file whose state tells whether there is anything new.
+    fn file(&self) -> &Path {
+        match self {
+            Self::Docker(file) | Self::Machine(file) | Self::Cgroup(_, file) => file,
+            Self::Runtime(file) => &file.path,
+        }
+    }
+
+    /// The running container that it shows, if it shows one.
+    fn read(&self, host: &Host) -> Option<Trace> {
+        match self {
+            Self::Docker(file) => {
+                let record = docker::read(host, file.parent()?)?;
+                let (id, pid) = (record.id()?.to_owned(), record.pid()?);
+                Some(Trace { engine: "docker".to_owned(), id, pid, invocation: None })
+            }
+            Self::Runtime(file) => {
+                let states::State { invocation, pid } = states::read(host, file)?;
+                let (engine, id) = (invocation.runtime.clone(), invocation.id.clone());
+                Some(Trace { engine, id, pid, invocation: Some(invocation) })
+            }
+            Self::Machine(file) => {
+                let machine = machines::read_machine(host, file)?;
+                Some(Trace { engine: "nspawn".to_owned(), id: machine.name, pid: machine.pid, invocation: None })
+            }
+            Self::Cgroup(path, folder) => {
+                let path::Kind::Container { engine, id } = path::parse(path) else { return None };
+                let pid = processes::first_of(host, cgroups::processes_below(&host.path(folder)))?;
+                Some(Trace { engine: engine.to_owned(), id, pid, invocation: None })
+            }
+        }
     }
 }

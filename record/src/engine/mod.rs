@@ -1,53 +1,45 @@
 //! Which container a cgroup is, and what its engine knows of it.
 //!
-//! Lives here: recognition by cgroup path and by the runtime that set it up, OCI bundles, Docker's and the runtimes'
-//! records on disk. Everything reads below a [`Host`], which a test can point at a folder. Does not: the kernel, sockets.
-//! All text read here is hostile: engines copy it from whoever made the container.
+//! Lives here: recognition by cgroup path and by the runtime that set it up, OCI bundles, the engines' and the runtimes'
+//! records on disk, and their sockets. Everything reads below a [`Host`], which a test can point at a folder. Does not:
+//! the kernel. All text read here is hostile: engines copy it from whoever made the container.
 
+mod annotations;
 mod bundle;
+#[cfg(test)]
+mod cases;
+mod daemons;
+mod describe;
 mod docker;
+mod host;
 mod installed;
 mod invocation;
 mod live;
+mod machines;
 mod path;
+mod podman;
+mod processes;
+mod question;
+mod socket;
+mod states;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ctrec_recording::Container;
 
-use bundle::Bundle;
+use describe::Sighting;
 use invocation::Invocation;
 
+pub use host::Host;
 pub use live::{LiveContainer, containers as live_containers};
 
+pub(crate) use describe::Description;
 pub(crate) use installed::{Installed, installed};
-pub(crate) use live::Found as LiveFound;
-pub(crate) use live::find as find_live;
-
-/// Where the host's files are.
-#[derive(Debug, Clone)]
-pub struct Host {
-    root: PathBuf,
-}
-
-impl Default for Host {
-    fn default() -> Self {
-        Self { root: PathBuf::from("/") }
-    }
-}
-
-impl Host {
-    /// A host whose files lie below a folder.
-    pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
-    }
-
-    /// An absolute path of the host.
-    pub(crate) fn path(&self, absolute: impl AsRef<Path>) -> PathBuf {
-        let absolute = absolute.as_ref();
-        self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
-    }
-}
+pub(crate) use live::{Found as LiveFound, Scan};
+pub(crate) use question::Question;
+#[cfg(test)]
+pub(crate) use socket::Said;
+pub(crate) use socket::{Answer, Asker, Trouble};
 
 /// A process that entered a cgroup which may be a container's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,15 +67,6 @@ pub(crate) enum Recognition {
     NotAContainer,
 }
 
-/// What could be found out about a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Description {
-    /// Fields that only the recorder knows (`container`, times) are zero. `resolved`: its records or bundle were found.
-    pub(crate) row: Container,
-    /// Whether its name, image and labels are the ones that it goes by. Until then no pattern can be held against them.
-    pub(crate) named: bool,
-}
-
 /// Decides what a cgroup is from the first process that enters it. What the kernel read of the runtime comes first: the
 /// runtime may be gone by now.
 pub(crate) fn recognise(host: &Host, newcomer: &Newcomer) -> Recognition {
@@ -96,7 +79,16 @@ pub(crate) fn recognise(host: &Host, newcomer: &Newcomer) -> Recognition {
         .and_then(|arguments| invocation::parse(arguments, newcomer.folder.as_deref().map(Path::new)))
         .or_else(|| invocation::of(host, newcomer.parent_pid))
         .or_else(|| invocation::of(host, newcomer.pid));
+    // Further down in a container, a runtime sets up another: what it was asked to do is about that one.
+    let is_about_it = |invocation: &Invocation| match &by_path {
+        path::Kind::Container { id, .. } => {
+            *id == invocation.id || path::own(&newcomer.cgroup_path, id).as_ref() == Some(&newcomer.cgroup_path)
+        }
+        path::Kind::Helper | path::Kind::Unknown => true,
+    };
+    let invocation = invocation.filter(is_about_it);
     let (engine, id) = match (by_path, &invocation) {
+        (path::Kind::Container { engine: path::UNKNOWN, id }, Some(invocation)) => (invocation.runtime.as_str(), id),
         (path::Kind::Container { engine, id }, _) => (engine, id),
         (_, Some(invocation)) => (invocation.runtime.as_str(), invocation.id.clone()),
         (_, None) => match invocation::runtime_named(&newcomer.program) {
@@ -104,54 +96,8 @@ pub(crate) fn recognise(host: &Host, newcomer: &Newcomer) -> Recognition {
             None => return Recognition::NotAContainer,
         },
     };
-    let sighting = Sighting { engine, id: &id, cgroup_path: &newcomer.cgroup_path, init_pid: newcomer.pid };
-    Recognition::Container(Box::new(describe(host, &sighting, invocation.as_ref())))
-}
-
-/// What was seen of a container, before anything is looked up.
-struct Sighting<'seen> {
-    /// Engine, or the runtime where there is none.
-    engine: &'seen str,
-    id: &'seen str,
-    cgroup_path: &'seen str,
-    /// Its first process, on the host.
-    init_pid: u32,
-}
-
-/// Everything that can be found out about a container.
-fn describe(host: &Host, seen: &Sighting<'_>, invocation: Option<&Invocation>) -> Description {
-    let state = match invocation {
-        Some(invocation) if !invocation.bundles.is_empty() => None,
-        Some(invocation) => live::state_of(host, seen.id, invocation.root.as_deref()),
-        None => live::state_of(host, seen.id, None).or_else(|| live::state_in(host, seen.cgroup_path)),
-    };
-    let invocation = state.as_ref().or(invocation);
-    let plain = invocation.filter(|invocation| invocation.runtime == seen.engine);
-    let id = plain.map_or(seen.id, |invocation| invocation.id.as_str());
-    let mut row = unresolved(seen.engine, id, seen.cgroup_path);
-    row.runtime = invocation.map(|invocation| invocation.runtime.clone());
-    let bundle = find_bundle(host, id, invocation, seen.init_pid);
-    if let Some(bundle) = &bundle {
-        bundle.fill(&mut row);
-        row.resolved = true;
-    }
-    let may_be_dockers = seen.engine == "docker" || seen.engine == "containerd";
-    let record = may_be_dockers.then(|| docker::record(host, id, bundle.as_ref())).flatten();
-    if let Some(record) = &record {
-        record.fill(&mut row);
-        "docker".clone_into(&mut row.engine);
-        row.resolved = true;
-    }
-    let named = if seen.engine == "docker" { record.is_some() } else { plain.is_some() || row.resolved };
-    Description { row, named }
-}
-
-fn find_bundle(host: &Host, id: &str, invocation: Option<&Invocation>, init_pid: u32) -> Option<Bundle> {
-    let said = invocation.into_iter().flat_map(|invocation| invocation.bundles.iter().cloned());
-    let mut places = said.chain(bundle::known_places(id));
-    places
-        .find_map(|place| bundle::read(host, &place))
-        .or_else(|| bundle::read(host, &live::shim_folder(host, id, init_pid)?))
+    let seen = Sighting { engine, id: &id, cgroup_path: &newcomer.cgroup_path, init_pid: newcomer.pid };
+    Recognition::Container(Box::new(describe::describe(host, &seen, invocation.as_ref())))
 }
 
 /// A container of which only its cgroup's path is known, which may be empty; `None` if the path says that it is none.

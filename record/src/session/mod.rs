@@ -12,7 +12,8 @@ mod stop;
 mod target;
 mod window;
 
-use std::path::Path;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ctrec_recording::{End, Header, RunWriter, StoreError};
@@ -25,10 +26,10 @@ use crate::accounts::Accounts;
 use crate::cgroups::{Hierarchies, OwnCgroup};
 use crate::clock::Clock;
 use crate::command::Command;
-use crate::containers::{Containers, Matcher};
+use crate::containers::{Basis, Containers, Matcher};
 use crate::cost::Meter;
 use crate::counters::Counters;
-use crate::engine::Host;
+use crate::engine::{Asker, Host, Scan};
 use crate::error::RecordError;
 use crate::events::Events;
 use crate::kernel::{Kernel, Parts, Storage};
@@ -79,6 +80,12 @@ struct Session<'storage> {
     clock: Clock,
     counters: Counters,
     containers: Containers,
+    /// Containers that run, whoever announced them.
+    running: Scan,
+    /// Whoever asks engines' sockets; a command has no engine.
+    asker: Option<Asker>,
+    /// Sockets that engines do not answer on, what happens there, and how many of them were told of.
+    silent: (Vec<(PathBuf, String)>, usize),
     signals: Signals,
     cgroup: Option<OwnCgroup>,
     command: Option<Command>,
@@ -105,11 +112,13 @@ impl<'storage> Session<'storage> {
         writer: RunWriter,
         kernel: Kernel<'storage>,
     ) -> Result<Self, RecordError> {
-        let matches: Matcher = match &options.target {
-            Target::Containers { matches, .. } => matches.clone(),
-            Target::Command(_) => std::rc::Rc::new(|_| true),
+        let (matches, basis): (Matcher, Basis) = match &options.target {
+            Target::Containers { matches, basis, .. } => (matches.clone(), *basis),
+            Target::Command(_) => (std::rc::Rc::new(|_| true), Basis::Names),
         };
         let clock = Clock::start(|| kernel.clocks())?;
+        let host = Host::default();
+        let asker = matches!(options.target, Target::Containers { .. }).then(Asker::start);
         Ok(Self {
             options,
             hierarchies,
@@ -117,7 +126,10 @@ impl<'storage> Session<'storage> {
             writer,
             clock,
             counters: Counters::new(options.exact_refusals),
-            containers: Containers::new(Host::default(), matches),
+            containers: Containers::new(host.clone(), matches, basis),
+            running: Scan::new(host),
+            asker: asker.transpose().map_err(|source| RecordError::System { what: "ask engines", source })?,
+            silent: (Vec::new(), 0),
             signals: Signals::register().map_err(|source| RecordError::System { what: "wait for signals", source })?,
             cgroup: None,
             command: None,
@@ -150,6 +162,8 @@ impl<'storage> Session<'storage> {
         loop {
             self.wait(stop.as_ref())?;
             self.handle_events()?;
+            self.handle_answers()?;
+            self.ask_engines();
             if let Some(end) = self.command_end()? {
                 return Ok(stop.map_or(end, |stop| stop.end));
             }
@@ -174,14 +188,25 @@ impl<'storage> Session<'storage> {
     fn wait(&self, stop: Option<&Stop>) -> Result<(), RecordError> {
         let end = stop.map_or(self.pace.deadline, |stop| Some(stop.kill_at));
         let due = [Some(self.pace.next_window), self.pace.next_tick, self.meter.due(), end];
-        let descriptor = self.command.as_ref().map(Command::descriptor);
-        wait(&self.events, &self.signals, descriptor, due.into_iter().flatten().min())
+        let command = self.command.as_ref().map(Command::descriptor);
+        let others: Vec<_> = command.into_iter().chain(self.asker.as_ref().map(AsFd::as_fd)).collect();
+        wait(&self.events, &self.signals, &others, due.into_iter().flatten().min())
+    }
+
+    /// Tells which engines do not answer, each once.
+    fn tell_silent(&mut self, observe: &mut Observe<'_>) {
+        let (silent, told) = &mut self.silent;
+        for (socket, reason) in silent.iter().skip(*told) {
+            observe(&Notice::Silent { socket, reason });
+        }
+        *told = silent.len();
     }
 
     /// Tells what happened, and ends the window where it is over.
     fn turn(&mut self, observe: &mut Observe<'_>) -> Result<(), RecordError> {
         if !self.pace.is_window_over() {
             self.news.tell(&self.containers, Patience::Wait, observe);
+            self.tell_silent(observe);
             if self.pace.take_tick() {
                 observe(&Notice::Progress(&self.progress()?));
             }

@@ -86,7 +86,7 @@ mod tests {
                     Notice::Seen(row) => format!("seen {}", row.name),
                     Notice::Named(row) => format!("named {}", row.name),
                     Notice::Ended(row) => format!("ended {}", row.name),
-                    Notice::Began | Notice::Progress(_) => unreachable!("not about containers"),
+                    Notice::Began | Notice::Silent { .. } | Notice::Progress(_) => unreachable!("not about containers"),
                 });
             });
         };

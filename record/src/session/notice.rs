@@ -1,6 +1,6 @@
 //! What a recording tells while it goes on, and at its end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ctrec_recording::{Container, Cost, End};
@@ -16,6 +16,13 @@ pub enum Notice<'a> {
     Named(&'a Container),
     /// The last process of a container has ended.
     Ended(&'a Container),
+    /// An engine's socket gave no answer that means anything: what only it knows is missing.
+    Silent {
+        /// The socket.
+        socket: &'a Path,
+        /// What happened. Text of whoever listens there.
+        reason: &'a str,
+    },
     /// How far it has come.
     Progress(&'a Progress),
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ctrec_recording::Format;
 
-use crate::containers::Matcher;
+use crate::containers::{Basis, Matcher};
 
 /// What to record.
 pub struct Options {
@@ -44,6 +44,8 @@ pub enum Target {
         patterns: Vec<String>,
         /// Whether a container is meant.
         matches: Matcher,
+        /// What that looks at.
+        basis: Basis,
     },
     /// A command, started now.
     Command(Vec<OsString>),

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ctrec_recording::{Container, Header, LossKind};
 
@@ -11,10 +13,14 @@ use crate::cgroups::{self, Hierarchies, OwnCgroup};
 use crate::command::Command;
 use crate::containers::Verdict;
 use crate::counters::Counters;
-use crate::engine::{self, Host};
+use crate::engine::{self, Asker, Trouble};
 use crate::error::RecordError;
 use crate::kernel::Init;
+use crate::waiting::wait;
 use crate::wire::{Arrival, CgroupKey, Message, NewProgram};
+
+/// How long the end of a recording is put off for answers of engines.
+const LAST_ANSWERS: Duration = Duration::from_secs(4);
 
 impl Session<'_> {
     /// Enters the containers that run, are wanted, and have not announced themselves. After attaching, for one that
@@ -34,8 +40,8 @@ impl Session<'_> {
     fn add_found(&mut self, note: impl Fn(&mut Counters, u32)) -> Result<(), RecordError> {
         let now_ns = self.clock.now_ns()?;
         let mut added = false;
-        for mut found in engine::find_live(&Host::default()) {
-            if !self.containers.wants(&found.row) {
+        for mut found in self.running.find() {
+            if !self.containers.may_want(&found) {
                 continue;
             }
             let cgroups = cgroups_of(&found, &self.hierarchies);
@@ -50,7 +56,9 @@ impl Session<'_> {
             let init = Init { pid: found.pid, started_ns: monotonic_ns, user_space: user_space(found.pid) };
             let number = self.kernel.add_container(&cgroups, Some(init))?;
             found.row.started_ns = now_ns;
-            self.containers.add(number, found.row);
+            if self.containers.add_running(number, found) == Verdict::Drop {
+                self.drop_container(number)?;
+            }
             note(&mut self.counters, number);
             added = true;
         }
@@ -116,6 +124,44 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Asks engines' sockets for what the disk did not say. Nobody waits for the answers.
+    pub(super) fn ask_engines(&mut self) {
+        let Some(asker) = &self.asker else { return };
+        let host = self.running.host();
+        self.containers.ask(|number, question| asker.ask(host, number, question));
+    }
+
+    /// Enters what engines answered.
+    pub(super) fn handle_answers(&mut self) -> Result<(), RecordError> {
+        let answers = self.asker.as_ref().map(Asker::answers).unwrap_or_default();
+        for mut answer in answers {
+            for Trouble { socket, reason } in answer.troubles.drain(..) {
+                if self.silent.0.iter().all(|(known, _)| *known != socket) {
+                    self.silent.0.push((socket, reason));
+                }
+            }
+            let number = answer.number;
+            if self.containers.answered(answer) == Verdict::Drop {
+                self.drop_container(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the answers that are to come, at the end of a recording. Not for long: a socket that kept silent so far
+    /// will not speak now.
+    pub(super) fn await_answers(&mut self) -> Result<(), RecordError> {
+        let until = Instant::now() + LAST_ANSWERS;
+        self.ask_engines();
+        while let Some(asker) = self.asker.as_ref().filter(|_| self.containers.await_answers())
+            && Instant::now() < until
+        {
+            wait(&self.events, &self.signals, &[asker.as_fd()], Some(until))?;
+            self.handle_answers()?;
+        }
+        Ok(())
+    }
+
     /// Looks again for the names of containers that could not be told.
     pub(super) fn look_again(&mut self) -> Result<(), RecordError> {
         self.containers.look_again().into_iter().try_for_each(|number| self.drop_container(number))
@@ -136,11 +182,10 @@ fn user_space(pid: u32) -> u32 {
     inode.ok().and_then(|inode| u32::try_from(inode).ok()).unwrap_or_default()
 }
 
-/// Keys of a running container's cgroups and of those below them. Cgroups that it shares with the host are left out:
-/// a runtime told to manage none leaves its container where it was started.
+/// Keys of a running container's cgroups and of those below them.
 fn cgroups_of(found: &engine::LiveFound, hierarchies: &Hierarchies) -> Vec<CgroupKey> {
     let mut keys = Vec::new();
-    for (id, path) in found.cgroups.iter().filter(|(_, path)| path.contains(found.row.id.as_str())) {
+    for (id, path) in &found.cgroups {
         let Some(hierarchy) = hierarchies.iter().find(|hierarchy| hierarchy.id == *id) else { continue };
         let folder = hierarchy.mount.join(path.trim_start_matches('/'));
         add_below(&folder, *id, &mut keys);

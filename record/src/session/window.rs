@@ -84,6 +84,7 @@ impl Session<'_> {
         self.kernel.detach();
         self.handle_events()?;
         self.look_again()?;
+        self.await_answers()?;
         let kept = self.containers.keep_unannounced(&self.kernel.containers()?, &self.clock);
         for number in kept {
             self.counters.lose(LossKind::Unresolved, Some(number), "its first process was not announced");

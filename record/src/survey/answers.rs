@@ -168,13 +168,16 @@ pub(super) fn engines(found: &[Installed]) -> Vec<Answer> {
         let text = "none is found where engines usually are; record -- COMMAND records without one";
         return vec![answer("engines", State::Limited, text)];
     }
-    let one = |Installed { engine, place, described }: &Installed| {
-        let subject = format!("engine {engine}");
-        if *described {
+    let one = |engine: &Installed| {
+        let Installed { engine: name, place, asked_for } = engine;
+        let subject = format!("engine {name}");
+        if asked_for.is_empty() || engine.listens() {
             answer(subject, State::Ok, format!("found ({place})"))
         } else {
-            let text =
-                format!("found ({place}); its containers are known by their cgroups' paths, so their names may not be");
+            let text = format!(
+                "found ({place}), and no socket where it usually is: {asked_for} of its containers may not be known, \
+                 unless it listens elsewhere"
+            );
             answer(subject, State::Limited, text)
         }
     };

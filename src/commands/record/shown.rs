@@ -77,6 +77,10 @@ impl Shown {
             Notice::Seen(row) => self.log_container(&seen(row)),
             Notice::Named(row) => self.log_container(&format!("container {} is {}", visible(&row.id), who(row))),
             Notice::Ended(row) => self.log_container(&ended(row)),
+            Notice::Silent { socket, reason } if self.volume == Volume::Verbose => {
+                self.log(&format!("{socket:?} is no help with names and labels: {}", visible(reason)));
+            }
+            Notice::Silent { .. } => {}
             Notice::Progress(progress) => self.update(progress),
         }
     }

@@ -86,9 +86,15 @@ fn what_was_not_tried_is_no_answer_of_its_own() {
 }
 
 #[test]
-fn engines_that_are_only_recognised_are_limited() {
-    let engine = |engine, described| Installed { engine, place: "/x", described };
-    let found = engines(&[engine("docker", true), engine("podman", false)]);
+fn an_engine_whose_socket_is_missed_is_limited() {
+    let engine = |engine, place, asked_for| Installed { engine, place, asked_for };
+    let found = engines(&[
+        engine("docker", "/usr/bin/dockerd", ""),
+        engine("podman", "/usr/bin/podman", "labels"),
+        engine("containerd", "/run/containerd/containerd.sock", "images and labels"),
+    ]);
     let states: Vec<_> = found.iter().map(|answer| (answer.subject.as_str(), answer.state)).collect();
-    assert_eq!(states, [("engine docker", State::Ok), ("engine podman", State::Limited)]);
+    let limited = ("engine podman", State::Limited);
+    assert_eq!(states, [("engine docker", State::Ok), limited, ("engine containerd", State::Ok)]);
+    assert!(found[1].text.contains("labels of its containers"));
 }

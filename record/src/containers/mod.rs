@@ -1,20 +1,34 @@
 //! The containers of a run: what the kernel's numbers stand for, which of them are wanted, and when they end.
 
+mod programs;
+mod undecided;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use ctrec_recording::{Container, Program};
 
 use crate::clock::Clock;
-use crate::engine::{self, Description, Host, Newcomer, Recognition};
-use crate::file_capabilities;
-use crate::wire::{Arrival, KernelContainer, KernelPath, Place};
+use crate::engine::{self, Description, Host, LiveFound, Newcomer, Recognition};
+use crate::wire::{Arrival, KernelContainer, Place};
+use programs::Witnesses;
+use undecided::Open;
 
 /// Chooses containers by what is known of them.
 pub type Matcher = Rc<dyn Fn(&Container) -> bool>;
+
+/// What a [`Matcher`] looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Names and ids.
+    Names,
+    /// Images, labels or pods too.
+    Everything,
+}
 
 /// What a number of the kernel side stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +36,9 @@ enum State {
     /// A cgroup that nobody has entered. Counted, not written.
     Provisional { cgroup_path: String },
     /// A container whose name is not known yet, so that nobody can say whether it is wanted. Counted, not written.
-    Undecided { row: Box<Container>, newcomer: Box<Newcomer> },
-    /// A container that is recorded. `newcomer` is how to look again for what is not known of it.
-    Recorded { row: Box<Container>, newcomer: Option<Box<Newcomer>> },
+    Undecided { row: Box<Container>, open: Box<Open> },
+    /// A container that is recorded. `open`: something of it is not known yet.
+    Recorded { row: Box<Container>, open: Option<Box<Open>> },
     /// A container that has ended and is written: only its row is left.
     Ended(Box<Container>),
 }
@@ -33,14 +47,11 @@ enum State {
 pub(crate) struct Containers {
     host: Host,
     matches: Matcher,
+    basis: Basis,
     states: BTreeMap<u32, State>,
     programs: BTreeMap<u32, Program>,
     witnesses: BTreeMap<u32, Witnesses>,
 }
-
-/// Processes of a container that saw one of its files, with their mount namespaces: a number that somebody else has by
-/// now is told by that.
-type Witnesses = BTreeMap<u32, PathBuf>;
 
 impl fmt::Debug for Containers {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,19 +69,31 @@ pub(crate) enum Verdict {
 }
 
 impl Containers {
-    pub(crate) fn new(host: Host, matches: Matcher) -> Self {
-        Self { host, matches, states: BTreeMap::new(), programs: BTreeMap::new(), witnesses: BTreeMap::new() }
+    pub(crate) fn new(host: Host, matches: Matcher, basis: Basis) -> Self {
+        Self { host, matches, basis, states: BTreeMap::new(), programs: BTreeMap::new(), witnesses: BTreeMap::new() }
     }
 
     /// Enters a container that is known from the start.
     pub(crate) fn add(&mut self, number: u32, mut row: Container) {
         row.container = number;
-        self.states.insert(number, State::Recorded { row: Box::new(row), newcomer: None });
+        self.states.insert(number, State::Recorded { row: Box::new(row), open: None });
     }
 
-    /// Whether a container that runs already is wanted.
-    pub(crate) fn wants(&self, row: &Container) -> bool {
-        (self.matches)(row)
+    /// Whether a container that runs already is wanted, or may be.
+    pub(crate) fn may_want(&self, found: &LiveFound) -> bool {
+        (self.matches)(&found.row) || !self.is_decided(found.named, found.question.is_none())
+    }
+
+    /// Enters a container that runs already, and [may be wanted](Self::may_want).
+    pub(crate) fn add_running(&mut self, number: u32, found: LiveFound) -> Verdict {
+        let newcomer = Newcomer {
+            cgroup_path: found.row.cgroup_path.clone(),
+            pid: found.pid,
+            program: found.row.runtime.clone().unwrap_or_default(),
+            ..Newcomer::default()
+        };
+        let LiveFound { row, named, question, .. } = found;
+        self.decide(number, Description { row, named, question }, newcomer)
     }
 
     /// A cgroup was made.
@@ -86,7 +109,7 @@ impl Containers {
             Some(State::Recorded { .. } | State::Undecided { .. }) => return Verdict::Keep,
             Some(State::Ended(row)) => {
                 let row = Box::new(Container { ended_ns: None, ..(**row).clone() });
-                self.states.insert(number, State::Recorded { row, newcomer: None });
+                self.states.insert(number, State::Recorded { row, open: None });
                 return Verdict::Keep;
             }
             Some(State::Provisional { .. }) | None => {}
@@ -102,66 +125,6 @@ impl Containers {
                 Verdict::Drop
             }
         }
-    }
-
-    /// Holds the pattern against what is known. One that does not match is only turned away when its name is its own:
-    /// engines give their records up as soon as a container is gone, which may be before we came to look.
-    fn decide(&mut self, number: u32, found: Description, newcomer: Newcomer) -> Verdict {
-        let row = Box::new(Container { container: number, ..found.row });
-        let newcomer = Box::new(newcomer);
-        if (self.matches)(&row) {
-            let newcomer = (!row.resolved).then_some(newcomer);
-            self.states.insert(number, State::Recorded { row, newcomer });
-        } else if found.named {
-            self.forget(number);
-            return Verdict::Drop;
-        } else {
-            self.states.insert(number, State::Undecided { row, newcomer });
-        }
-        Verdict::Keep
-    }
-
-    /// Looks again for what could not be found before. Returns containers that turn out not to be wanted.
-    pub(crate) fn look_again(&mut self) -> Vec<u32> {
-        let open: Vec<(u32, i64, Newcomer)> = self
-            .states
-            .iter()
-            .filter_map(|(number, state)| match state {
-                State::Undecided { row, newcomer } | State::Recorded { row, newcomer: Some(newcomer) } => {
-                    Some((*number, row.started_ns, (**newcomer).clone()))
-                }
-                _ => None,
-            })
-            .collect();
-        let mut dropped = Vec::new();
-        for (number, started_ns, newcomer) in open {
-            let Recognition::Container(mut found) = engine::recognise(&self.host, &newcomer) else { continue };
-            found.row.started_ns = started_ns;
-            if self.decide(number, *found, newcomer) == Verdict::Drop {
-                dropped.push(number);
-            }
-        }
-        dropped
-    }
-
-    /// Keeps containers of which nobody could say whether they are wanted, and names all of which too little is known:
-    /// those that have `ended`, or every one at the end.
-    pub(crate) fn give_up(&mut self, ended: impl Fn(u32) -> bool) -> Vec<u32> {
-        let mut unresolved = Vec::new();
-        for (number, state) in self.states.iter_mut().filter(|(number, _)| ended(**number)) {
-            let row = match state {
-                State::Undecided { row, .. } => row.clone(),
-                State::Recorded { newcomer: newcomer @ Some(_), .. } => {
-                    *newcomer = None;
-                    unresolved.push(*number);
-                    continue;
-                }
-                _ => continue,
-            };
-            *state = State::Recorded { row, newcomer: None };
-            unresolved.push(*number);
-        }
-        unresolved
     }
 
     fn forget(&mut self, container: u32) {
@@ -182,7 +145,7 @@ impl Containers {
             let Some(mut row) = engine::by_cgroup(&path, &format!("unknown-{number}")) else { continue };
             row.container = *number;
             row.started_ns = clock.time_ns(of_kernel.started_ns);
-            self.states.insert(*number, State::Recorded { row: Box::new(row), newcomer: None });
+            self.states.insert(*number, State::Recorded { row: Box::new(row), open: None });
             kept.push(*number);
         }
         kept
@@ -192,11 +155,13 @@ impl Containers {
     pub(crate) fn mark_ended(&mut self, kernel: &BTreeMap<u32, KernelContainer>, clock: &Clock) -> Vec<u32> {
         let mut ended = Vec::new();
         for (number, state) in &mut self.states {
+            // What its engine says may still decide whether it is wanted at all.
+            let awaits = state.awaits();
             let (State::Recorded { row, .. } | State::Undecided { row, .. }) = state else { continue };
             let Some(of_kernel) = kernel.get(number) else { continue };
             let gone = of_kernel.tasks <= 0 && of_kernel.ended_ns != 0;
             row.ended_ns = gone.then(|| clock.time_ns(of_kernel.ended_ns));
-            if gone {
+            if gone && !awaits {
                 ended.push(*number);
             }
         }
@@ -226,39 +191,6 @@ impl Containers {
         matches!(self.states.get(&number), Some(State::Recorded { .. } | State::Ended(_)))
     }
 
-    /// Enters programs whose paths came from the kernel.
-    pub(crate) fn add_programs(&mut self, paths: &[(u32, KernelPath)]) {
-        for (program, path) in paths {
-            let row = Program {
-                container: path.container,
-                program: *program,
-                path: path.display(),
-                path_truncated: path.truncated != 0,
-                device: path.device.into(),
-                inode: path.inode,
-                file_capabilities_json: None,
-            };
-            self.programs.insert(*program, row);
-        }
-    }
-
-    /// Reads what a program's file permits, by the first of these processes that sees it. Its own may be gone, and the
-    /// first of the container is: runc leaves the container to a grandchild. So whoever saw an earlier program is asked.
-    pub(crate) fn read_file_capabilities(&mut self, program: u32, processes: impl Iterator<Item = u32>) {
-        let Some(row) = self.programs.get_mut(&program).filter(|row| !row.path_truncated) else { return };
-        let witnesses = self.witnesses.entry(row.container).or_default();
-        witnesses.retain(|pid, namespace| mount_namespace(*pid).as_ref() == Some(namespace));
-        let mut all = processes.chain(witnesses.keys().copied());
-        let Some((pid, names)) = all.find_map(|pid| Some((pid, file_capabilities::read(pid, &row.path)?))) else {
-            return;
-        };
-        drop(all);
-        row.file_capabilities_json = Some(names);
-        if let Some(namespace) = mount_namespace(pid) {
-            witnesses.insert(pid, namespace);
-        }
-    }
-
     /// Enters the sysctls that the kernel side read when the workload began.
     pub(crate) fn describe_networks(&mut self, kernel: &BTreeMap<u32, KernelContainer>) {
         for (number, state) in &mut self.states {
@@ -285,9 +217,13 @@ impl Containers {
     }
 }
 
-/// What the kernel calls a process's mount namespace, while the process is there.
-fn mount_namespace(pid: u32) -> Option<PathBuf> {
-    fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()
+impl State {
+    fn awaits(&self) -> bool {
+        match self {
+            Self::Undecided { open, .. } | Self::Recorded { open: Some(open), .. } => open.question.is_some(),
+            Self::Provisional { .. } | Self::Recorded { open: None, .. } | Self::Ended(_) => false,
+        }
+    }
 }
 
 fn network_json(container: &KernelContainer) -> String {
