@@ -80,7 +80,7 @@ unprivileged() {
 
 install_to_build
 # Without these, only the tests that use them cannot run, and say so.
-(install_missing runc:runc crun:crun docker.io:dockerd apparmor:apparmor_parser strace:strace bpftrace:bpftrace \
+(install_missing runc:runc crun:crun docker.io:dockerd containerd:ctr podman:podman apparmor:apparmor_parser strace:strace bpftrace:bpftrace \
     mmdebstrap:mmdebstrap 'debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg' \
     busybox-static:busybox e2fsprogs:mkfs.ext4 util-linux:setpriv shellcheck:shellcheck) || say 'tests that need one of them are SKIPPED'
 prepare_cargo

@@ -31,7 +31,7 @@ impl Dockerd {
         let folder = TempDir::with_prefix("ctrec-docker-").expect("a temporary folder can be made");
         let at = |name: &str| text(&folder.path().join(name)).to_owned();
         let socket = format!("unix://{}", at("docker.sock"));
-        let cgroups = docker_cgroups().into_iter().filter(|cgroup| !cgroup.exists()).collect();
+        let cgroups = new_cgroups(&["docker"]);
         let words = [
             "dockerd",
             "--iptables=false",
@@ -93,24 +93,33 @@ impl Drop for Dockerd {
         for mount in mounts_below(self.folder.path()) {
             report(&run(&["umount", "--lazy", &mount]));
         }
-        for cgroup in self.cgroups.iter().filter(|cgroup| cgroup.exists()) {
-            // Busy: another engine has come meanwhile, and uses it.
-            if let Err(error) = fs::remove_dir(cgroup)
-                && error.kind() != ErrorKind::ResourceBusy
-            {
-                let _told = writeln!(std::io::stderr(), "left behind {}: {error}", cgroup.display());
-            }
+        leave_no_cgroups(&self.cgroups);
+    }
+}
+
+/// Cgroups of some names below the root of every hierarchy that are not there yet: an engine will make them.
+pub(crate) fn new_cgroups(names: &[&str]) -> Vec<PathBuf> {
+    let mounts = mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup"));
+    let cgroups = mounts.flat_map(|(at, _)| names.iter().map(move |name| at.join(name)).collect::<Vec<_>>());
+    cgroups.filter(|cgroup| !cgroup.exists()).collect()
+}
+
+/// Removes what an engine made and left empty.
+pub(crate) fn leave_no_cgroups(cgroups: &[PathBuf]) {
+    for cgroup in cgroups.iter().filter(|cgroup| cgroup.exists()) {
+        let below = fs::read_dir(cgroup).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+        leave_no_cgroups(&below.filter(|path| path.is_dir()).collect::<Vec<_>>());
+        // Busy: another engine has come meanwhile, and uses it.
+        if let Err(error) = fs::remove_dir(cgroup)
+            && error.kind() != ErrorKind::ResourceBusy
+        {
+            let _told = writeln!(std::io::stderr(), "left behind {}: {error}", cgroup.display());
         }
     }
 }
 
-/// Where dockerd's cgroupfs driver puts its containers, in every hierarchy that is mounted.
-fn docker_cgroups() -> Vec<PathBuf> {
-    mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup")).map(|(at, _)| at.join("docker")).collect()
-}
-
 /// Mount points below a folder, the innermost first.
-fn mounts_below(folder: &Path) -> Vec<String> {
+pub(crate) fn mounts_below(folder: &Path) -> Vec<String> {
     let mounts = mount_points().into_iter().filter(|(at, _)| at.starts_with(folder));
     mounts.map(|(at, _)| text(&at).to_owned()).rev().collect()
 }

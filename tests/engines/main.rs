@@ -1,7 +1,7 @@
 //! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
-//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `every_call`, `in_docker`, `in_force`, `in_runtimes`,
+//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `engines_alive`, `every_call`, `in_docker`, `in_force`, `in_runtimes`,
 //! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`). Does not: anything that passes without root
 //! (see the other files of `tests/`).
 //!
@@ -14,10 +14,13 @@ mod broken;
 mod bundle;
 mod capabilities;
 mod compare;
+mod containerd;
 mod counting;
 mod counting_checks;
+mod cri;
 mod docker;
 mod elsewhere;
+mod engines_alive;
 mod every_call;
 mod full_disk;
 mod gate;
@@ -31,6 +34,7 @@ mod lifetimes;
 mod load;
 mod observer;
 mod phases;
+mod podman;
 mod ports;
 mod process;
 mod profile;
