@@ -32,6 +32,22 @@ pub(crate) struct Arguments {
     /// Say more: the windows of a recording, the evidence of each rule
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    #[arg(help = "When to use colours: auto (on a terminal; heeds NO_COLOR and CLICOLOR_FORCE), always, never")]
+    pub(crate) color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// The commands.

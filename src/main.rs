@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     if !matches!(arguments.command, cli::Command::Record(_)) {
         restore_sigpipe();
     }
+    output::colour(arguments.color);
     let with_command = arguments.command.runs_a_command();
     match commands::run(arguments) {
         Ok(code) => code,

@@ -15,6 +15,8 @@ use ctrec_analyze::report::Look;
 use ctrec_analyze::text::visible_lines;
 use terminal_size::{Width, terminal_size_of};
 
+use crate::cli::Color;
+
 /// Data could not be written, to the last byte.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {place}; {}", advice(source))]
@@ -44,9 +46,25 @@ pub(crate) fn to_stdout(source: io::Error) -> OutputError {
     OutputError { place: "to stdout".to_owned(), source }
 }
 
+/// Settles when colours are used, from here on.
+pub(crate) fn colour(when: Color) {
+    let choice = match when {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
 /// How text is to look on stdout. About colours the environment decides, `NO_COLOR` and its like.
 pub(crate) fn look_of_stdout() -> Look {
     let out = io::stdout();
+    look(out.is_terminal(), terminal_size_of(&out).map(|(width, _)| width), AutoStream::choice(&out))
+}
+
+/// How text is to look on stderr.
+pub(crate) fn look_of_stderr() -> Look {
+    let out = io::stderr();
     look(out.is_terminal(), terminal_size_of(&out).map(|(width, _)| width), AutoStream::choice(&out))
 }
 
@@ -54,6 +72,12 @@ fn look(is_terminal: bool, width: Option<Width>, choice: ColorChoice) -> Look {
     let columns = width.map_or(Look::PLAIN.columns, |Width(columns)| usize::from(columns));
     let look = if is_terminal { Look::on_terminal(columns) } else { Look::PLAIN };
     Look { colour: choice != ColorChoice::Never, ..look }
+}
+
+/// Text for stderr that was laid out for it, colours and all: what others chose in it is harmless already.
+pub(crate) fn show(text: &str) {
+    // As in `tell`.
+    let _shown = writeln!(io::stderr(), "{}", text.trim_end());
 }
 
 /// Everything but data goes to stderr, a line or several at a time, made harmless to look at.

@@ -103,7 +103,16 @@ pub fn markdown(text: &str) -> String {
 /// The text as a Markdown code span, also inside a table. Backticks and bars are escaped as control characters are,
 /// since no fence and no backslash works both inside and outside of a table.
 pub fn code(text: &str) -> String {
-    let shown = visible(text).replace('`', "\\u{60}").replace('|', "\\u{7c}");
+    span(&visible(text))
+}
+
+/// The same, however long.
+pub fn whole_code(text: &str) -> String {
+    span(&visible_lines(text))
+}
+
+fn span(shown: &str) -> String {
+    let shown = shown.replace('`', "\\u{60}").replace('|', "\\u{7c}");
     if shown.trim().is_empty() { format!("`'{shown}'`") } else { format!("`{shown}`") }
 }
 

@@ -9,7 +9,7 @@ use ctrec_recording::Origin;
 
 use super::stores;
 use crate::cli::{Caps, CapsFormat};
-use crate::output::{print, tell};
+use crate::output::{look_of_stderr, look_of_stdout, print, show};
 
 pub(super) fn run(options: &Caps, quiet: bool) -> anyhow::Result<ExitCode> {
     let mut policy = Policy::default();
@@ -20,11 +20,11 @@ pub(super) fn run(options: &Caps, quiet: bool) -> anyhow::Result<ExitCode> {
     let capabilities = Capabilities::of(&behaviour, &policy)?;
     match options.format {
         CapsFormat::Flags => print(&format!("{}\n", capabilities.flags()))?,
-        CapsFormat::Text => print(&capabilities_text(&behaviour, &capabilities)?)?,
+        CapsFormat::Text => print(&capabilities_text(&behaviour, &capabilities, look_of_stdout())?)?,
         CapsFormat::Json => print(&capabilities_json(&behaviour, &capabilities)?)?,
     }
     if !quiet && matches!(options.format, CapsFormat::Flags) {
-        tell(capabilities_summary(&behaviour, &capabilities)?.trim_end());
+        show(&capabilities_summary(&behaviour, &capabilities, look_of_stderr())?);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,11 +7,11 @@ use ctrec_analyze::policy::Dialect;
 use ctrec_analyze::profile::{Profile, Reason, Rule};
 use ctrec_analyze::recommend::recommend;
 use ctrec_analyze::report::summary;
-use ctrec_analyze::text::{counted, visible};
+use ctrec_analyze::text::{counted, visible, wrap};
 
 use super::{learn, stores};
 use crate::cli::{DialectName, Recommend};
-use crate::output::{print, tell};
+use crate::output::{look_of_stderr, print, show, tell};
 
 pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
     let Some(pattern) = &options.container else { return learn::run(options.dialect, quiet) };
@@ -24,7 +24,7 @@ pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Re
         recommendation.profile.rules.iter().for_each(explain);
     }
     if !quiet {
-        tell(summary(&behaviour, &recommendation, &policy)?.trim_end());
+        show(&summary(&behaviour, &recommendation, &policy, look_of_stderr())?);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -60,9 +60,15 @@ fn explain(rule: &Rule) {
             Reason::Included => "you asked for it".to_owned(),
             Reason::Given => "it was in the profile".to_owned(),
         };
-        tell(&format!("{:<20} {:?}: {reason}", rule.name, rule.action));
+        line(rule, &reason);
     }
     if !baselines.is_empty() {
-        tell(&format!("{:<20} {:?}: a runtime needs it: {}", rule.name, rule.action, baselines.join("; ")));
+        line(rule, &format!("a runtime needs it: {}", baselines.join("; ")));
     }
+}
+
+fn line(rule: &Rule, reason: &str) {
+    const INDENT: usize = 21;
+    let text = wrap(&format!("{:?}: {reason}", rule.action), look_of_stderr().prose(), INDENT);
+    tell(&format!("{:<width$} {text}", rule.name, width = INDENT - 1));
 }

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use ctrec_analyze::policy::Dialect;
-use ctrec_analyze::report::Report as Contents;
+use ctrec_analyze::report::{Look, Report as Contents};
 use ctrec_analyze::select::{Pattern, Selection};
 
 use super::stores::{self, Runs};
 use crate::cli::{Report, ReportFormat};
-use crate::output::{print, tell, write};
+use crate::output::{look_of_stdout, print, tell, write};
 
 pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
     let pattern = options.container.as_deref().map(str::parse::<Pattern>).transpose()?;
@@ -20,7 +20,7 @@ pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
     let policy = stores::policy(&options.policy, Dialect::default());
     let contents = Contents::of(&runs.behaviours(&selections)?, &policy)?.with_lost_runs(runs.lost());
     let text = match options.format {
-        ReportFormat::Text => contents.text(),
+        ReportFormat::Text => contents.text(if options.output.is_none() { look_of_stdout() } else { Look::PLAIN }),
         ReportFormat::Markdown => contents.markdown(),
         ReportFormat::Json => contents.json(),
     }?;

@@ -8,6 +8,7 @@ mod capabilities;
 mod command_line;
 mod ctrec;
 mod doctor;
+mod names;
 mod outputs;
 mod profiles;
 mod runtimes;

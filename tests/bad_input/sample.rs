@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ctrec_recording::{
     Abi, Audit, Call, CgroupLayout, Check, Container, End, Ended, Format, Header, Hook, Loss, LossKind, Namespace,
-    Origin, Phase, Program, RunWriter, SchemaVersion, Segment, Settings, Whose, Window,
+    Origin, Phase, Program, RunWriter, SchemaVersion, Segment, Settings, Start, Whose, Window,
 };
 use tempfile::TempDir;
 
@@ -26,23 +26,61 @@ pub(crate) fn with_a_loss() -> TempDir {
     recorded_with(&header(), &Segment { losses: vec![loss], ..segment() })
 }
 
+/// The same, with this text wherever a container or a host chooses one.
+pub(crate) fn named(text: &str) -> TempDir {
+    let header = Header {
+        host: text.to_owned(),
+        kernel: text.to_owned(),
+        settings: Settings { containers: vec![text.to_owned()], ..header().settings },
+        ..header()
+    };
+    let loss = Loss { window: 1, container: None, kind: LossKind::RingFull, count: 3, detail: text.to_owned() };
+    let read = Call { number: 0, failed: 2, ..segment().calls.remove(0) };
+    let start = Start {
+        window: 1,
+        container: 1,
+        parent: 1,
+        program: 1,
+        origin: Origin::Init,
+        phase: Phase::Workload,
+        count: 1,
+    };
+    let segment = Segment { losses: vec![loss], calls: vec![read], starts: vec![start], ..segment() };
+    let container = Container {
+        name: text.to_owned(),
+        image: Some(text.to_owned()),
+        engine: text.to_owned(),
+        runtime: Some(text.to_owned()),
+        pod: Some(format!("{text}/{text}")),
+        labels_json: serde_json::json!({ text: text }).to_string(),
+        entrypoint_json: Some(serde_json::json!([text, text]).to_string()),
+        already_running: true,
+        ..container()
+    };
+    stored(&header, &segment, container, text)
+}
+
 fn recorded(header: &Header) -> TempDir {
     recorded_with(header, &segment())
 }
 
 fn recorded_with(header: &Header, segment: &Segment) -> TempDir {
+    stored(header, segment, container(), "/bin/server")
+}
+
+fn stored(header: &Header, segment: &Segment, container: Container, program: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     let mut writer = RunWriter::create(folder.path(), header, Format::Parquet).unwrap();
     let program = Program {
         container: 1,
         program: 1,
-        path: "/bin/server".to_owned(),
+        path: program.to_owned(),
         path_truncated: false,
         device: 1,
         inode: 2,
         file_capabilities_json: Some("[]".to_owned()),
     };
-    writer.write_snapshot(&[container()], &[program]).unwrap();
+    writer.write_snapshot(&[container], &[program]).unwrap();
     writer.seal(segment).unwrap();
     writer.finish(header).unwrap();
     folder

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::contents::{LossReport, name_of};
+use super::look::Look;
 use super::render::{RenderError, render};
 use super::summary::{Brief, brief};
 use crate::behaviour::Behaviour;
@@ -105,16 +106,29 @@ pub fn capabilities_json(behaviour: &Behaviour, capabilities: &Capabilities) -> 
 }
 
 /// The list with its reasons, and everything that was asked besides, for a terminal.
-pub fn capabilities_text(behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
-    screen("caps.txt", behaviour, capabilities)
+pub fn capabilities_text(
+    behaviour: &Behaviour,
+    capabilities: &Capabilities,
+    look: Look,
+) -> Result<String, RenderError> {
+    screen("caps.txt", behaviour, capabilities, look)
 }
 
 /// One screen about the list.
-pub fn capabilities_summary(behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
-    screen("caps-summary.txt", behaviour, capabilities)
+pub fn capabilities_summary(
+    behaviour: &Behaviour,
+    capabilities: &Capabilities,
+    look: Look,
+) -> Result<String, RenderError> {
+    screen("caps-summary.txt", behaviour, capabilities, look)
 }
 
-fn screen(template: &'static str, behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
+fn screen(
+    template: &'static str,
+    behaviour: &Behaviour,
+    capabilities: &Capabilities,
+    look: Look,
+) -> Result<String, RenderError> {
     let losses = behaviour.losses().into_iter();
     let report = CapabilityReport::of(capabilities);
     let screen = Screen {
@@ -123,7 +137,7 @@ fn screen(template: &'static str, behaviour: &Behaviour, capabilities: &Capabili
         capabilities: &report,
         losses: losses.map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count }).collect(),
     };
-    render(template, &screen)
+    render(template, &screen, look)
 }
 
 fn title(class: Class) -> &'static str {

@@ -6,11 +6,12 @@ use ctrec_recording::{Abi, LossKind, Origin, Phase};
 use serde::Serialize;
 
 use super::capabilities::CapabilityReport;
+use super::verdict::Verdict;
 use crate::behaviour::{Behaviour, CallFacts, CallId, Filter, Outcome, Seen, Source};
 use crate::capabilities::Capabilities;
 use crate::compare::{Comparison, Measure};
 use crate::finding::Finding;
-use crate::known::Verdict;
+use crate::known::Verdict as OfDefault;
 use crate::policy::Policy;
 use crate::profile::Action;
 use crate::recommend::{Fate, RecommendError, Recommendation, recommend};
@@ -35,6 +36,8 @@ pub struct Report {
 pub struct ContainerReport {
     /// Name, or the first of several and how many more.
     pub name: String,
+    /// What the findings come to.
+    pub verdict: Verdict,
     /// Each container of each run.
     pub containers: Vec<WhoReport>,
     /// Runs.
@@ -74,6 +77,8 @@ pub struct WhoReport {
     pub name: String,
     /// Image.
     pub image: Option<String>,
+    /// `namespace/pod`.
+    pub pod: Option<String>,
     /// Engine.
     pub engine: String,
     /// OCI runtime.
@@ -231,8 +236,10 @@ impl ContainerReport {
         calls.sort_by(|a, b| (rank(a), &a.name, a.abi, a.number).cmp(&(rank(b), &b.name, b.abi, b.number)));
         let losses = behaviour.losses().into_iter();
         let starts = behaviour.starts().into_iter();
+        let list = capabilities.map(|list| CapabilityReport::of(list).beside_profile());
         Self {
             name: name_of(behaviour),
+            verdict: Verdict::of(recommendation.findings.iter().chain(list.iter().flat_map(|list| &list.findings))),
             containers: who(behaviour),
             runs: recorded.runs,
             windows: recorded.windows,
@@ -245,7 +252,7 @@ impl ContainerReport {
             losses: losses
                 .map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count })
                 .collect(),
-            capabilities: capabilities.map(|list| CapabilityReport::of(list).beside_profile()),
+            capabilities: list,
             calls,
             starts: starts
                 .map(|(key, count)| StartReport {
@@ -280,6 +287,7 @@ fn who(behaviour: &Behaviour) -> Vec<WhoReport> {
             id: facts.id.clone(),
             name: facts.name.clone(),
             image: facts.image.clone(),
+            pod: facts.pod.clone(),
             engine: facts.engine.clone(),
             runtime: facts.runtime.clone(),
             no_new_privs: facts.no_new_privs,
@@ -315,9 +323,9 @@ fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation,
         number: call.number,
         count: Count::of(&facts.outcome(), all_stopped),
         engine_default: measure.verdict(call).map(|verdict| match verdict {
-            Verdict::Allowed => "allowed",
-            Verdict::Conditional => "by argument",
-            Verdict::Refused(_) => "refused",
+            OfDefault::Allowed => "allowed",
+            OfDefault::Conditional => "by argument",
+            OfDefault::Refused(_) => "refused",
         }),
         fate: recommendation.fates.get(&call).copied(),
         profile: in_profile(call, facts, recommendation),

@@ -12,9 +12,11 @@ mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use capabilities::{CapabilityReport, ClassReport, capabilities_json, capabilities_summary, capabilities_text};
 pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, SourceReport, StartReport, WhoReport};
 pub use look::{Look, Style};
 pub use render::RenderError;
 pub use summary::{learning, summary};
+pub use verdict::Verdict;

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::contents::{LossReport, name_of};
+use super::look::Look;
 use super::render::{RenderError, render};
+use super::verdict::Verdict;
 use crate::behaviour::Behaviour;
 use crate::compare::{Comparison, Measure};
 use crate::finding::{Finding, Severity};
@@ -19,6 +21,7 @@ const MOST_EVIDENCE: usize = 4;
 #[derive(Serialize)]
 struct Summary<'a> {
     name: String,
+    verdict: Verdict,
     profile: Comparison,
     start: &'a Start,
     runs: usize,
@@ -46,12 +49,18 @@ pub(super) struct Brief<'a> {
 
 /// One screen about a recommendation: calls against the engine's default, how long and how often recorded, findings,
 /// losses, and the line that applies the profile.
-pub fn summary(behaviour: &Behaviour, recommendation: &Recommendation, policy: &Policy) -> Result<String, RenderError> {
+pub fn summary(
+    behaviour: &Behaviour,
+    recommendation: &Recommendation,
+    policy: &Policy,
+    look: Look,
+) -> Result<String, RenderError> {
     let recorded = behaviour.recorded();
     let losses = behaviour.losses().into_iter();
     let oci_instead = policy.dialect == Dialect::Docker && is_of_plain_runtimes(behaviour);
     let summary = Summary {
         name: name_of(behaviour),
+        verdict: Verdict::of(recommendation.findings.iter()),
         profile: Measure::of(behaviour).compare(&recommendation.profile),
         start: &recommendation.start,
         runs: recorded.runs,
@@ -65,7 +74,7 @@ pub fn summary(behaviour: &Behaviour, recommendation: &Recommendation, policy: &
         oci_instead,
         apply: apply(behaviour, if oci_instead { Dialect::Oci } else { policy.dialect }),
     };
-    render("summary.txt", &summary)
+    render("summary.txt", &summary, look)
 }
 
 pub(super) fn brief(finding: &Finding) -> Brief<'_> {

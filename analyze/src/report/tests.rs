@@ -1,7 +1,7 @@
 use ctrec_recording::{LossKind, Origin, Phase, Recording};
 use proptest::prelude::*;
 
-use super::{Report, learning, summary};
+use super::{Look, Report, learning, summary};
 use crate::behaviour::Behaviour;
 use crate::policy::{Dialect, Policy};
 use crate::recommend::{Fate, recommend};
@@ -26,9 +26,14 @@ fn sample() -> Run {
     run.started_by(1).loss(LossKind::RingFull, 3, "events")
 }
 
+/// Lines made one.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn text_shows_every_call_with_its_evidence() {
-    let text = report(&sample()).text().unwrap();
+    let text = report(&sample()).text(Look::PLAIN).unwrap();
     for expected in [
         "Recorded 10s in 1 run, 1 window, 2026-09-21T14:13:20Z to 2026-09-21T14:13:30Z",
         "x86_64:9999",
@@ -55,8 +60,8 @@ fn what_the_filter_killed_did_not_succeed() {
     assert_eq!((mount.count.total, mount.count.succeeded, mount.count.stopped), (3, 1, 2), "set-up has no filter");
     let by_phase: Vec<_> = mount.sources.iter().map(|of| (of.phase, of.count.succeeded, of.count.stopped)).collect();
     assert_eq!(by_phase, [(Phase::Setup, 1, 0), (Phase::Workload, 0, 2)]);
-    let text = report.text().unwrap();
-    assert!(text.contains(", 2 killed, trapped or answered by a filter"), "{text}");
+    let text = report.text(Look::PLAIN).unwrap();
+    assert!(words(&text).contains(", 2 killed, trapped or answered by a filter"), "{text}");
     let row = "| init | workload | `/usr/sbin/nginx` | 2 | 0 | 0 | 0 | 2 |  |";
     assert!(report.markdown().unwrap().contains(row), "{}", report.markdown().unwrap());
 }
@@ -68,9 +73,10 @@ fn every_form_says_what_a_filter_refused_and_the_way_out() {
         let report = report(&run);
         let behaviour = behaviour(&run.recording);
         let screen =
-            summary(&behaviour, &recommend(&behaviour, &Policy::default()).unwrap(), &Policy::default()).unwrap();
-        for form in [report.text().unwrap(), report.markdown().unwrap(), report.json().unwrap(), screen] {
-            let words = form.split_whitespace().collect::<Vec<_>>().join(" ").replace("&gt;", ">");
+            summary(&behaviour, &recommend(&behaviour, &Policy::default()).unwrap(), &Policy::default(), Look::PLAIN)
+                .unwrap();
+        for form in [report.text(Look::PLAIN).unwrap(), report.markdown().unwrap(), report.json().unwrap(), screen] {
+            let words = words(&form).replace("&gt;", ">");
             assert!(words.contains("refused by the filter that the container ran under"), "{form}");
             assert!(way_out.iter().all(|line| words.contains(line)), "{form}");
         }
@@ -84,7 +90,8 @@ fn counted_refusals_are_in_every_form() {
     let calls = &report.containers[0].calls;
     let told: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.count.refused, call.fate)).collect();
     assert_eq!(told, [("mount", Some(3), Some(Fate::Made)), ("read", None, Some(Fate::Made))]);
-    assert!(report.text().unwrap().contains(", 3 refused by a filter\n"), "{}", report.text().unwrap());
+    let text = report.text(Look::PLAIN).unwrap();
+    assert!(words(&text).contains(", 3 refused by a filter "), "{text}");
     assert!(report.markdown().unwrap().contains("| 5 | 5 | 0 | 0 | 0 | 3 | EPERM 5 |"));
     let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
     let mount = &json["containers"][0]["calls"][0];
@@ -137,9 +144,11 @@ fn what_is_not_there_is_said_to_be_none() {
     other.recording.containers[0].id = "f".repeat(64);
     let both = behaviour(&run.recording).merge(behaviour(&other.recording));
     let report = Report::of(&[both], &Policy::default()).unwrap();
-    let (text, markdown) = (report.text().unwrap(), report.markdown().unwrap());
-    assert!(text.contains("Findings\nnone\n\nLosses\nnone\n\nContainers\n"), "{text}");
-    assert!(markdown.contains("## Findings\n\nNone.\n\n## Losses\n\nNone.\n\n## Containers"), "{markdown}");
+    let (text, markdown) = (report.text(Look::PLAIN).unwrap(), report.markdown().unwrap());
+    assert!(text.contains("Findings\nnone\n\n") && text.contains("\n\nLosses\nnone\n\nContainers\n"), "{text}");
+    assert!(text.contains("\nNothing is known to be missing.\n"), "{text}");
+    assert!(markdown.contains("## Findings\n\nNone.\n\n## Recommended"), "{markdown}");
+    assert!(markdown.contains("## Losses\n\nNone.\n\n## Containers"), "{markdown}");
     assert!(text.contains("read                          2") && text.contains("in 2 of 2 runs, 2 windows"), "{text}");
 }
 
@@ -171,10 +180,10 @@ fn hostile_text_is_harmless_in_every_form() {
         container.entrypoint_json = Some(serde_json::json!([HOSTILE, "x".repeat(4096)]).to_string());
     });
     let report = report(&run);
-    let text = report.text().unwrap();
+    let text = report.text(Look::PLAIN).unwrap();
     let behaviour = behaviour(&run.recording);
     let recommendation = recommend(&behaviour, &Policy::default()).unwrap();
-    let screen = summary(&behaviour, &recommendation, &Policy::default()).unwrap();
+    let screen = summary(&behaviour, &recommendation, &Policy::default(), Look::PLAIN).unwrap();
     let markdown = report.markdown().unwrap();
     for form in [&text, &screen, &markdown] {
         assert!(form.chars().all(|c| c == '\n' || !c.is_control()), "{form:?}");
@@ -195,7 +204,7 @@ fn the_screen_says_how_to_apply_the_profile() {
     ] {
         let policy = Policy { dialect, ..Policy::default() };
         let recommendation = recommend(&behaviour, &policy).unwrap();
-        let screen = summary(&behaviour, &recommendation, &policy).unwrap();
+        let screen = summary(&behaviour, &recommendation, &policy, Look::PLAIN).unwrap();
         assert!(screen.contains(line), "{screen}");
         assert!(screen.contains("docker's default allows") && screen.contains("Losses: ring_full 3"), "{screen}");
         assert!(screen.contains("mount: 1 time, EPERM, by /usr/sbin/nginx"), "{screen}");
@@ -208,7 +217,7 @@ fn a_container_of_a_plain_runtime_is_told_the_dialect_that_it_takes() {
         let run = sample().that(|container| container.engine = engine.to_owned());
         for dialect in [Dialect::Docker, Dialect::Oci] {
             let (behaviour, policy) = (behaviour(&run.recording), Policy { dialect, ..Policy::default() });
-            let screen = summary(&behaviour, &recommend(&behaviour, &policy).unwrap(), &policy).unwrap();
+            let screen = summary(&behaviour, &recommend(&behaviour, &policy).unwrap(), &policy, Look::PLAIN).unwrap();
             assert!(screen.contains("jq '.linux.seccomp = input' config.json seccomp.json"), "{screen}");
             assert!(!screen.contains("docker run --security-opt seccomp=seccomp.json"), "{screen}");
             assert_eq!(screen.contains("again with --dialect oci"), dialect == Dialect::Docker, "{screen}");
@@ -226,7 +235,7 @@ proptest! {
         shuffled.programs.reverse();
         let same = Behaviour::of_all(&shuffled, &[1, 2].into()).unwrap();
         let (one, other) = (Report::of(&[behaviour], &Policy::default()).unwrap(), Report::of(&[same], &Policy::default()).unwrap());
-        prop_assert_eq!(one.text().unwrap(), other.text().unwrap());
+        prop_assert_eq!(one.text(Look::PLAIN).unwrap(), other.text(Look::PLAIN).unwrap());
         prop_assert_eq!(one.markdown().unwrap(), other.markdown().unwrap());
         prop_assert_eq!(one.json().unwrap(), other.json().unwrap());
     }
@@ -243,8 +252,8 @@ fn the_last_window_and_the_last_windows_are_told_apart() {
         let recommendation = recommend(&behaviour, &Policy::default()).unwrap();
         let report = report(&run);
         [
-            summary(&behaviour, &recommendation, &Policy::default()).unwrap(),
-            report.text().unwrap(),
+            summary(&behaviour, &recommendation, &Policy::default(), Look::PLAIN).unwrap(),
+            report.text(Look::PLAIN).unwrap(),
             report.markdown().unwrap(),
         ]
     };
@@ -273,16 +282,15 @@ fn a_long_list_of_capabilities_is_shown_whole() {
     let run = names.into_iter().fold(sample().counting(), |run, name| run.asked(granted(name, "chroot")));
     let report = report(&run);
     let list = format!("--cap-drop=ALL --cap-add={}", names.join(" --cap-add="));
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words(&report.text().unwrap()).contains(&list));
-    assert!(report.markdown().unwrap().contains(&format!("\n    {list}\n")));
+    assert!(words(&report.text(Look::PLAIN).unwrap()).contains(&list));
+    assert!(report.markdown().unwrap().contains(&format!("\n- Capabilities: `{list}`\n")));
 }
 
 #[test]
 fn capabilities_are_there_with_their_reasons() {
     let run = sample().counting().asked(granted("CHOWN", "fchownat").by(&["setattr_prepare"]).times(4));
     let report = report(&run.asked(denied("KILL", "kill").failed(1)));
-    let text = report.text().unwrap();
+    let text = report.text(Look::PLAIN).unwrap();
     for expected in [
         "  --cap-drop=ALL --cap-add=CHOWN\n",
         "CAP_CHOWN\n  /usr/sbin/nginx (init), fchownat, 4 times; setattr_prepare 1\n    gives a file to another",
@@ -308,7 +316,43 @@ fn capabilities_are_there_with_their_reasons() {
 #[test]
 fn a_recording_without_capability_checks_says_so() {
     let report = report(&sample());
-    assert!(report.text().unwrap().contains("not known: the recording has no capability checks; record again"));
-    assert!(report.markdown().unwrap().contains("Not known: the recording has no capability checks. Record again"));
+    assert!(
+        report
+            .text(Look::PLAIN)
+            .unwrap()
+            .contains("capabilities not known: the recording has no capability checks; record again")
+    );
+    assert!(
+        report.markdown().unwrap().contains("not known, since the recording has no capability checks. Record again")
+    );
     assert!(report.json().unwrap().contains("\"capabilities\": null"));
+}
+
+#[test]
+fn text_fits_the_columns_that_there_are() {
+    let run = sample().counting().asked(granted("CHOWN", "fchownat").by(&["setattr_prepare"]).times(4));
+    let report = report(&run.asked(denied("KILL", "kill").failed(1)));
+    let behaviour = behaviour(&sample().recording);
+    let policy = Policy::default();
+    let recommendation = recommend(&behaviour, &policy).unwrap();
+    for columns in [80, 100, 200] {
+        let look = Look::on_terminal(columns);
+        for text in [report.text(look).unwrap(), summary(&behaviour, &recommendation, &policy, look).unwrap()] {
+            let widest = text.lines().max_by_key(|line| line.chars().count()).unwrap();
+            assert!(widest.chars().count() <= columns, "{widest}");
+        }
+    }
+}
+
+#[test]
+fn colours_add_nothing_but_colours() {
+    let report = report(&sample().that(|container| container.name = HOSTILE.to_owned()));
+    let plain = report.text(Look::PLAIN).unwrap();
+    let painted = report.text(Look { colour: true, ..Look::PLAIN }).unwrap();
+    let mut stripped = String::new();
+    for (index, piece) in painted.split("\u{1b}[").enumerate() {
+        stripped.push_str(if index == 0 { piece } else { piece.split_once('m').unwrap().1 });
+    }
+    assert!(painted.len() > plain.len());
+    assert_eq!(stripped, plain);
 }

@@ -14,12 +14,16 @@ use ctrec_recording::{Container, Recording};
 use wildmatch::WildMatch;
 
 use crate::behaviour::{Behaviour, BehaviourError};
-use crate::text::visible;
+use crate::text::{shortened, visible};
 
 /// Shorter prefixes of an id are taken for names only: `web` or `db` must not pick a container by chance.
 const SHORTEST_ID_PREFIX: usize = 4;
 /// Length of an id as people write it.
 const SHORT_ID: usize = 12;
+/// Widest name and id in a line of an error.
+const WIDEST_NAME: usize = 40;
+/// Widest image there: one with a registry and a digest fits.
+const WIDEST_IMAGE: usize = 120;
 /// Most containers that an error lists.
 const MOST_LISTED: usize = 20;
 
@@ -296,8 +300,9 @@ struct Lines<'a>(&'a BTreeSet<Listed>);
 impl Display for Lines<'_> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         for Listed { name, id, image } in self.0.iter().take(MOST_LISTED) {
-            let image = image.as_deref().map(|image| format!("  {}", visible(image))).unwrap_or_default();
-            write!(formatter, "\n  {}  {}{image}", visible(name), visible(id))?;
+            let image =
+                image.as_deref().map(|image| format!("  {}", shortened(image, WIDEST_IMAGE))).unwrap_or_default();
+            write!(formatter, "\n  {}  {}{image}", shortened(name, WIDEST_NAME), shortened(id, WIDEST_NAME))?;
         }
         match self.0.len().saturating_sub(MOST_LISTED) {
             0 => Ok(()),

@@ -6,7 +6,7 @@ use ctrec_recording::{Ended, Origin, Phase};
 
 use super::*;
 use crate::capabilities::CapabilityError;
-use crate::report::{capabilities_json, capabilities_summary, capabilities_text};
+use crate::report::{Look, capabilities_json, capabilities_summary, capabilities_text};
 use crate::testing::granted;
 
 #[test]
@@ -68,7 +68,8 @@ fn hostile_programs_do_no_harm() {
     let run = run.asked(crate::testing::denied("KILL", "kill").failed(1)).failed("execve", 1, 1);
     let behaviour = Behaviour::of(&run.recording, 1).unwrap();
     let judged = Capabilities::of(&behaviour, &Policy::default()).unwrap();
-    for text in [capabilities_text(&behaviour, &judged).unwrap(), capabilities_summary(&behaviour, &judged).unwrap()] {
+    let forms = [capabilities_text, capabilities_summary];
+    for text in forms.map(|form| form(&behaviour, &judged, Look::PLAIN).unwrap()) {
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
         assert!(text.contains("/bin/\\u{1b}[2J"), "{text}");
     }

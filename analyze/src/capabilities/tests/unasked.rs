@@ -2,15 +2,19 @@
 
 use super::*;
 use crate::finding::Severity;
-use crate::report::{CapabilityReport, capabilities_json, capabilities_summary, capabilities_text};
+use crate::report::{CapabilityReport, Look, capabilities_json, capabilities_summary, capabilities_text};
 use crate::testing::{allowing, granted};
 
 /// Every form of the list, its white space made even.
 fn forms(run: &Run) -> [String; 3] {
     let behaviour = Behaviour::of(&run.recording, 1).unwrap();
     let judged = Capabilities::of(&behaviour, &Policy::default()).unwrap();
-    [capabilities_summary, capabilities_text, capabilities_json]
-        .map(|form| form(&behaviour, &judged).unwrap().split_whitespace().collect::<Vec<_>>().join(" "))
+    let forms = [
+        capabilities_summary(&behaviour, &judged, Look::PLAIN),
+        capabilities_text(&behaviour, &judged, Look::PLAIN),
+        capabilities_json(&behaviour, &judged),
+    ];
+    forms.map(|form| form.unwrap().split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[test]
