@@ -10,8 +10,8 @@ use crate::sample::{named, text, write};
 const PLAIN: &str = "web";
 /// Start of the id of the sample's container.
 const ID: &str = "ffffffff";
-/// Widest line: a word is never broken, and one is cut at 200 columns.
-const WIDEST: usize = 300;
+/// Widest line: a word is never broken, and one is cut at 200 columns; a row of a list has several of them, cut shorter.
+const WIDEST: usize = 400;
 
 fn hostile() -> Vec<String> {
     let short = [

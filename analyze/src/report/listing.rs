@@ -16,6 +16,10 @@ use crate::text::{counted, duration, json, shortened, visible, wrap};
 
 /// What a cell says where there is nothing to say.
 const NOTHING: &str = "-";
+/// Widest name and pod in a table, however much room there is.
+const WIDEST_CELL: usize = 64;
+/// Widest image there: one with a registry and a digest fits.
+const WIDEST_IMAGE: usize = 120;
 /// Widest id, which is that of a command; the cgroup that stands for a container without an id may be longer.
 const WIDEST_ID: usize = 28;
 /// Widest name of a host, a pattern or a command in a line of prose.
@@ -57,8 +61,8 @@ fn names(all: &[Total], look: Look) -> String {
     ];
     let row = |of: &Total| {
         let cells = vec![
-            visible(&of.name),
-            or_nothing(of.image.as_deref()),
+            shortened(&of.name, WIDEST_CELL),
+            or_nothing(of.image.as_deref(), WIDEST_IMAGE),
             of.runs.to_string(),
             of.containers.to_string(),
             duration(of.recorded_ns),
@@ -129,12 +133,12 @@ fn only<'a>(all: &'a [ListedContainer], value: fn(&'a ListedContainer) -> &'a St
 fn containers(all: &[ListedContainer], look: Look) -> String {
     type Cell = fn(&ListedContainer) -> String;
     let mut cells: Vec<(Column, Cell)> = vec![
-        (Column::text("NAME"), |of| visible(&of.name)),
+        (Column::text("NAME"), |of| shortened(&of.name, WIDEST_CELL)),
         (Column::word("ID"), |of| shortened(short_id(&of.id), WIDEST_ID)),
-        (Column::text("IMAGE"), |of| or_nothing(of.image.as_deref())),
+        (Column::text("IMAGE"), |of| or_nothing(of.image.as_deref(), WIDEST_IMAGE)),
     ];
     if all.iter().any(|of| of.pod.is_some()) {
-        cells.push((Column::text("POD"), |of| or_nothing(of.pod.as_deref())));
+        cells.push((Column::text("POD"), |of| or_nothing(of.pod.as_deref(), WIDEST_CELL)));
     }
     if only(all, |of| &of.engine).is_none() {
         cells.push((Column::word("ENGINE"), |of| visible(&of.engine)));
@@ -178,8 +182,8 @@ fn style(losses: u64) -> Option<Style> {
     (losses > 0).then_some(Style::Warning)
 }
 
-fn or_nothing(text: Option<&str>) -> String {
-    text.map_or_else(|| NOTHING.to_owned(), visible)
+fn or_nothing(text: Option<&str>, columns: usize) -> String {
+    text.map_or_else(|| NOTHING.to_owned(), |text| shortened(text, columns))
 }
 
 /// The name of a kind of loss, as tables and JSON have it.
