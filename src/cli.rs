@@ -6,23 +6,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::help;
+
 /// Where `record` writes and the other commands read by default.
 pub(crate) const STORE: &str = "ctrec.data";
 
-/// What a first look needs besides the commands.
-const AFTER_HELP: &str = "\
-The whole job, with the container started after the recording:
-  sudo ctrec record --duration 10m
-  ctrec recommend --container web > seccomp.json
-  docker run --security-opt seccomp=seccomp.json $(ctrec caps --container web) IMAGE
-
-Exit codes: 0 done, 1 a check found something, 2 usage, 3 the environment cannot (permission, kernel, disk), 4 bad \
-input. With -- COMMAND: the command's own code, 125 for ctrec's own failure, 126 and 127 if the command cannot be run \
-or found.";
-
 /// Records what containers do, and recommends the least that each one needs.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = AFTER_HELP)]
+#[command(version, about, after_help = help::CTREC)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -71,6 +62,10 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Say what this machine offers for recording; exit code 3 if it cannot record
     Doctor(Doctor),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print a man page, or write all of them into a folder
+    Man(Man),
 }
 
 impl Command {
@@ -80,12 +75,13 @@ impl Command {
             Self::Record(record) => !record.command.is_empty(),
             Self::Run(_) => true,
             Self::List(_) | Self::Recommend(_) | Self::Caps(_) | Self::Report(_) | Self::Verify(_) => false,
-            Self::Inspect(_) | Self::Doctor(_) => false,
+            Self::Inspect(_) | Self::Doctor(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::RECORD)]
 pub(crate) struct Record {
     /// Stop after this long, such as 30s or 10m; without it, on Ctrl-C or when the command ends
     #[arg(long, value_parser = duration)]
@@ -128,16 +124,8 @@ pub(crate) enum TableFormat {
     Json,
 }
 
-/// What the text form of a list shows.
-const AFTER_LIST: &str = "\
-First the containers by name and image over all runs, then run by run. CALLS are kinds of calls; NOTHING NEW is for how \
-long no kind came that had not been seen; losses of a run as a whole count for each container in it. On a terminal \
-tables are cut to its width; elsewhere nothing in them is shortened for that. Programs want --format json.
-
-A run that cannot be read is named on stderr, the others are listed, and the exit code is 4.";
-
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_LIST)]
+#[command(after_help = help::LIST)]
 pub(crate) struct List {
     /// Stores to list
     #[arg(value_name = "STORE", default_value = STORE)]
@@ -194,6 +182,7 @@ pub(crate) enum BaselineName {
 
 #[derive(Debug, Args)]
 #[command(
+    after_help = help::RECOMMEND,
     override_usage = "ctrec recommend [OPTIONS] --container <PATTERN> [STORE]...\n       ctrec recommend --learn [--dialect <DIALECT>]"
 )]
 pub(crate) struct Recommend {
@@ -223,6 +212,7 @@ pub(crate) enum DialectName {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::CAPS)]
 pub(crate) struct Caps {
     #[command(flatten)]
     pub(crate) chosen: Chosen,
@@ -236,7 +226,7 @@ pub(crate) struct Caps {
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum CapsFormat {
-    /// Options on one line: docker run $(ctrec caps --container web) IMAGE
+    /// Options of docker run, on one line
     #[default]
     Flags,
     /// For a program, with every reason
@@ -246,6 +236,7 @@ pub(crate) enum CapsFormat {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::REPORT)]
 pub(crate) struct Report {
     /// Only this container: a name, id prefix, glob, image=..., label=k=v or pod=ns/name
     #[arg(long, value_name = "PATTERN")]
@@ -275,6 +266,7 @@ pub(crate) enum ReportFormat {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::VERIFY)]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) chosen: Chosen,
@@ -299,6 +291,7 @@ pub(crate) enum RuntimeName {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::RUN)]
 pub(crate) struct Run {
     /// The profile, in the docker or oci dialect
     #[arg(long, value_name = "FILE")]
@@ -321,6 +314,7 @@ pub(crate) struct Run {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::INSPECT)]
 pub(crate) struct Inspect {
     #[command(flatten)]
     pub(crate) whom: Whom,
@@ -342,10 +336,39 @@ pub(crate) struct Whom {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::DOCTOR)]
 pub(crate) struct Doctor {
     /// Form of the answers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: AnswerFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::COMPLETIONS)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: ShellName,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ShellName {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::MAN)]
+pub(crate) struct Man {
+    /// The command whose page is printed; without one, that of ctrec itself
+    pub(crate) command: Option<String>,
+    /// Write every page into this folder
+    #[arg(long, short, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

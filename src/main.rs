@@ -5,6 +5,7 @@
 mod cli;
 mod commands;
 mod exit;
+mod help;
 mod input;
 mod output;
 mod shell;

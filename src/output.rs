@@ -26,6 +26,13 @@ pub(crate) struct OutputError {
     source: io::Error,
 }
 
+impl OutputError {
+    /// What happened to a place.
+    pub(crate) fn to(place: &Path, source: io::Error) -> Self {
+        Self { place: format!("{place:?}"), source }
+    }
+}
+
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there, or write elsewhere",
@@ -94,7 +101,7 @@ pub(crate) fn write(file: &Path, text: &str) -> Result<(), OutputError> {
         Err(error) if error.kind() == ErrorKind::NotFound => replace(file, text, None),
         Err(error) => Err(error),
     };
-    written.map_err(|source| OutputError { place: format!("{file:?}"), source })
+    written.map_err(|source| OutputError::to(file, source))
 }
 
 /// Writes beside the file and renames: who looks meanwhile, or after a failure, finds the old one.

@@ -3,20 +3,23 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use ctrec_analyze::text::{counted, visible};
+use ctrec_analyze::report::{Look, Style};
+use ctrec_analyze::text::{counted, json, visible, visible_lines, wrap};
 use ctrec_enforce::Library;
 use ctrec_record::{Answer, State, Survey, survey};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::machine;
 use crate::cli::{AnswerFormat, Doctor};
 use crate::exit;
-use crate::output::print;
+use crate::output::{look_of_stdout, print};
 
 pub(super) fn run(options: &Doctor) -> anyhow::Result<ExitCode> {
     let mut survey = survey()?;
     survey.answers.push(libseccomp(&Library::here()?));
+    survey.answers.extend(machine::answers());
     print(&match options.format {
-        AnswerFormat::Text => text(&survey),
+        AnswerFormat::Text => text(&survey, look_of_stdout()),
         AnswerFormat::Json => json_of(&survey),
     })?;
     Ok(if survey.can_record() { ExitCode::SUCCESS } else { ExitCode::from(exit::ENVIRONMENT) })
@@ -38,14 +41,43 @@ fn libseccomp(library: &Library) -> Answer {
     Answer { subject: "libseccomp".to_owned(), state, text }
 }
 
-fn text(survey: &Survey) -> String {
-    let mut out = format!("Linux {}, {}\n", visible(&survey.kernel), visible(&survey.machine));
-    for Answer { subject, state, text } in &survey.answers {
-        writeln!(out, "{:<9}  {:<31}  {}", word(*state).replace('_', " "), visible(subject), visible(text))
-            .expect("a string takes any text");
+/// The verdict, then a line for each answer, its text below itself where it is long; on a narrow terminal below its
+/// subject.
+fn text(survey: &Survey, look: Look) -> String {
+    let (verdict, style) = if survey.can_record() {
+        ("this machine can record", Style::Good)
+    } else {
+        ("no recording here until nothing is missing", Style::Bad)
+    };
+    let mut out =
+        format!("Linux {}, {}\n{}\n", visible(&survey.kernel), visible(&survey.machine), look.paint(style, verdict));
+    let subjects: Vec<String> = survey.answers.iter().map(|answer| visible(&answer.subject)).collect();
+    let widest = subjects.iter().map(|subject| subject.chars().count()).max().unwrap_or_default();
+    for (Answer { state, text, .. }, subject) in survey.answers.iter().zip(&subjects) {
+        let style = match state {
+            State::Ok => Style::Good,
+            State::Limited => Style::Warning,
+            State::Missing => Style::Bad,
+            State::NotTried => Style::Dim,
+        };
+        let state = format!("{:<STATE$}", word(*state).replace('_', " "));
+        let indent = STATE + widest + 2;
+        let (gap, indent) = if look.columns < indent + NARROWEST_TEXT {
+            (format!("\n{:STATE$}", ""), STATE)
+        } else {
+            (" ".repeat(widest + 2 - subject.chars().count()), indent)
+        };
+        let text = wrap(&visible_lines(text).replace('\n', " "), look.prose(), indent);
+        let state = look.paint(style, &state);
+        writeln!(out, "{state}{subject}{gap}{text}").expect("a string takes any text");
     }
-    out + if survey.can_record() { "this machine can record\n" } else { "no recording here until nothing is missing\n" }
+    out
 }
+
+/// Columns of a state.
+const STATE: usize = 11;
+/// A column of text that is narrower is hard to read.
+const NARROWEST_TEXT: usize = 30;
 
 fn word(state: State) -> &'static str {
     match state {
@@ -59,15 +91,15 @@ fn word(state: State) -> &'static str {
 fn json_of(survey: &Survey) -> String {
     let answers = survey.answers.iter();
     let answers: Vec<Value> = answers
-        .map(|Answer { subject, state, text }| json!({ "subject": subject, "state": word(*state), "text": text }))
+        .map(|Answer { subject, state, text }| serde_json::json!({ "subject": subject, "state": word(*state), "text": text }))
         .collect();
-    let value = json!({
+    let value = serde_json::json!({
         "kernel": survey.kernel,
         "machine": survey.machine,
         "can_record": survey.can_record(),
         "answers": answers,
     });
-    format!("{value:#}\n")
+    json(&value).expect("a value of JSON is JSON")
 }
 
 #[cfg(test)]
@@ -79,13 +111,30 @@ mod tests {
         let answer = |state, text: &str| Answer { subject: "cgroups".to_owned(), state, text: text.to_owned() };
         let answers = vec![answer(State::NotTried, "a\u{1b}[2J\nb"), answer(State::Missing, "mount one")];
         let survey = Survey { kernel: "6.1.0".to_owned(), machine: "x86_64".to_owned(), answers };
-        let shown = text(&survey);
+        let shown = text(&survey, Look::PLAIN);
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines.len(), 4, "{shown}");
-        assert!(!shown.contains('\u{1b}') && lines[1].starts_with("not tried  cgroups"), "{shown}");
-        assert!(lines[3].starts_with("no recording"), "{shown}");
+        assert!(!shown.contains('\u{1b}') && lines[2].starts_with("not tried  cgroups"), "{shown}");
+        assert!(lines[1].starts_with("no recording"), "{shown}");
         let json: Value = serde_json::from_str(&json_of(&survey)).unwrap();
-        assert_eq!((&json["can_record"], &json["answers"][1]["state"]), (&json!(false), &json!("missing")));
+        assert_eq!((&json["can_record"], &json["answers"][1]["state"]), (&Value::from(false), &Value::from("missing")));
+    }
+
+    #[test]
+    fn answers_fit_the_columns_that_there_are() {
+        let text = |columns| {
+            let answers = ["cgroups", "tracepoint sched_process_exec"].map(|subject| Answer {
+                subject: subject.to_owned(),
+                state: State::Ok,
+                text: "a word ".repeat(30),
+            });
+            let survey = Survey { kernel: "6.1.0".to_owned(), machine: "x86_64".to_owned(), answers: answers.into() };
+            super::text(&survey, Look::on_terminal(columns))
+        };
+        for columns in [40, 60, 80, 200] {
+            let shown = text(columns);
+            assert!(shown.lines().all(|line| line.chars().count() <= columns), "{shown}");
+        }
     }
 
     #[test]

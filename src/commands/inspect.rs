@@ -126,5 +126,5 @@ fn json_of(status: &Status, filters: &[Filter]) -> String {
         "effective": status.effective.names(),
         "calls": calls,
     });
-    format!("{value:#}\n")
+    ctrec_analyze::text::json(&value).expect("a value of JSON is JSON")
 }

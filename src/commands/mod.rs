@@ -1,10 +1,13 @@
 //! One file a command, and what several of them share.
 
 mod caps;
+mod completions;
 mod doctor;
 mod inspect;
 mod learn;
 mod list;
+mod machine;
+mod man;
 mod profile_file;
 mod recommend;
 mod record;
@@ -32,5 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run(options) => run::run(&options, quiet),
         Command::Inspect(options) => inspect::run(&options),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => man::run(&options),
     }
 }

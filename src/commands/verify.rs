@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use ctrec_analyze::compare::Measure;
 use ctrec_analyze::finding::Finding;
 use ctrec_analyze::policy::{Dialect, Policy};
+use ctrec_analyze::text::{visible, wrap};
 use ctrec_enforce::Runtime;
 use ctrec_recording::Origin;
 
 use super::{profile_file, refused, stores};
 use crate::cli::Verify;
 use crate::exit;
-use crate::output::{print, tell};
+use crate::output::{look_of_stderr, print, tell};
 
 pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     let behaviour = stores::behaviour(&options.chosen, quiet)?;
@@ -35,8 +36,9 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn say(about: &str, Finding { text, advice, evidence, .. }: &Finding) {
-    tell(&format!("{about}: {text}. {advice}"));
+    let columns = look_of_stderr().prose();
+    tell(&wrap(&format!("{about}: {text}. {advice}"), columns, 2));
     for line in evidence {
-        tell(&format!("    {line}"));
+        tell(&format!("    {}", wrap(&visible(line), columns, 6)));
     }
 }
