@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ctrec_recording::Budget;
 
 use crate::help;
 
@@ -92,6 +94,9 @@ pub(crate) struct Record {
     /// Store to append a run to
     #[arg(long, short, value_name = "STORE", default_value = STORE)]
     pub(crate) output: PathBuf,
+    /// Most that the store may take on the disk, such as 500MB or 2GiB: its oldest runs are removed to stay within that
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_size: Option<u64>,
     /// How tables are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,
@@ -391,6 +396,16 @@ fn call(text: &str) -> Result<String, String> {
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s or 10m"))?;
     if duration.is_zero() { Err("it is no time at all; write it like 30s or 10m".to_owned()) } else { Ok(duration) }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let size: ByteSize = text.parse().map_err(|error| format!("{error}; write it like 500MB or 2GiB"))?;
+    let least = ByteSize(Budget::LEAST_BYTES).display().si();
+    if size.0 < Budget::LEAST_BYTES {
+        Err(format!("a store needs {least} or more to be kept within"))
+    } else {
+        Ok(size.0)
+    }
 }
 
 /// Counters wrap after 2^32 calls of one kind on one CPU, so a window ends well before that.

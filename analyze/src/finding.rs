@@ -30,6 +30,8 @@ pub enum Kind {
     BlindHook,
     /// The container ran before recording began.
     AlreadyRunning,
+    /// Runs were removed to keep a store within its size.
+    RunsRemoved,
     /// The filter in force refused a call: what the workload would have done next was not recorded.
     Refused,
     /// A filter in force may have refused a call: its arguments decide.

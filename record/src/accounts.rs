@@ -19,6 +19,8 @@ struct Account {
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     open: BTreeMap<u32, Account>,
+    /// Calls of containers that are closed.
+    closed_calls: usize,
     losses: u64,
     refused: u64,
 }
@@ -55,7 +57,7 @@ impl Accounts {
 
     /// Distinct calls of distinct containers.
     pub(crate) fn calls(&self) -> usize {
-        self.open.values().map(|account| account.calls.len()).sum::<usize>()
+        self.closed_calls + self.open.values().map(|account| account.calls.len()).sum::<usize>()
     }
 
     /// Everything that is known to be missing.
@@ -74,6 +76,14 @@ impl Accounts {
             return Numbers::default();
         };
         Numbers { calls: calls.len(), capabilities: capabilities.len(), losses: *losses }
+    }
+
+    /// The same, of a container that nothing will be added to.
+    pub(crate) fn close(&mut self, container: u32) -> Numbers {
+        let numbers = self.of(container);
+        self.closed_calls += numbers.calls;
+        self.open.remove(&container);
+        numbers
     }
 }
 
@@ -123,5 +133,7 @@ mod tests {
         assert_eq!((accounts.calls(), accounts.losses(), accounts.refused()), (1, 12, 12));
         assert_eq!(accounts.of(1), Numbers { calls: 1, capabilities: 0, losses: 0 });
         assert_eq!(accounts.of(2), Numbers { calls: 0, capabilities: 0, losses: 6 });
+        assert_eq!(accounts.close(1).calls, 1);
+        assert_eq!((accounts.calls(), accounts.of(1).calls), (1, 0));
     }
 }

@@ -117,6 +117,11 @@ impl Checks {
         }
     }
 
+    /// Who asked is sampled, and mostly when a kind of check is new: another run is given the same samples.
+    pub(crate) fn begin_run(&mut self) {
+        self.askers.clear();
+    }
+
     /// Forgets what belongs to a container that was dropped or has ended.
     pub(crate) fn forget_container(&mut self, container: u32) {
         self.kinds.retain(|_, kind| kind.place.container != container);

@@ -32,12 +32,42 @@ struct Sample {
     before: RunTime,
 }
 
-/// Sums up what a run costs.
+/// What something cost since a moment.
+#[derive(Debug, Clone, Copy)]
+struct Bill {
+    recorder_before_ns: u64,
+    programs: Option<ProgramsCost>,
+}
+
+impl Bill {
+    fn open() -> Result<Self, RecordError> {
+        Ok(Self { recorder_before_ns: recorder_ns()?, programs: None })
+    }
+
+    fn add(&mut self, sample: ProgramsCost) {
+        let programs = self.programs.get_or_insert_default();
+        programs.sampled_ns += sample.sampled_ns;
+        programs.run_ns += sample.run_ns;
+        programs.runs += sample.runs;
+    }
+
+    /// What the kernel holds is left out: asking takes a file for each map.
+    fn cost(&self) -> Result<Cost, RecordError> {
+        Ok(Cost {
+            recorder_ns: recorder_ns()?.saturating_sub(self.recorder_before_ns),
+            recorder_bytes: peak_memory(&read("/proc/self/status")?),
+            kernel_bytes: None,
+            programs: self.programs,
+        })
+    }
+}
+
+/// Sums up what a recording costs, and the run that it is in.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    recorder_before_ns: u64,
+    recording: Bill,
+    run: Bill,
     sample: Option<Sample>,
-    programs: Option<ProgramsCost>,
     /// When a sample begins or ends; `None`: the kernel takes none.
     due: Option<Instant>,
 }
@@ -45,7 +75,15 @@ pub(crate) struct Meter {
 impl Meter {
     /// Starts with a sample at once, so that a short run has one too.
     pub(crate) fn start() -> Result<Self, RecordError> {
-        Ok(Self { recorder_before_ns: recorder_ns()?, sample: None, programs: None, due: Some(Instant::now()) })
+        let bill = Bill::open()?;
+        Ok(Self { recording: bill, run: bill, sample: None, due: Some(Instant::now()) })
+    }
+
+    /// Another run goes on, with a sample of its own.
+    pub(crate) fn begin_run(&mut self) -> Result<(), RecordError> {
+        self.run = Bill::open()?;
+        self.due = self.due.map(|_| Instant::now());
+        Ok(())
     }
 
     /// When [`Meter::turn`] has something to do.
@@ -77,22 +115,25 @@ impl Meter {
     pub(crate) fn end_sample(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
         let Some(sample) = self.sample.take() else { return Ok(()) };
         let after = kernel.run_time()?;
-        let programs = self.programs.get_or_insert_default();
-        programs.sampled_ns += nanoseconds(sample.started.elapsed());
-        programs.run_ns += after.run_ns.saturating_sub(sample.before.run_ns);
-        programs.runs += after.runs.saturating_sub(sample.before.runs);
+        let measured = ProgramsCost {
+            sampled_ns: nanoseconds(sample.started.elapsed()),
+            run_ns: after.run_ns.saturating_sub(sample.before.run_ns),
+            runs: after.runs.saturating_sub(sample.before.runs),
+        };
+        self.recording.add(measured);
+        self.run.add(measured);
         self.due = Some(sample.started + EVERY);
         Ok(())
     }
 
-    /// What it cost so far. What the kernel holds is left out: asking takes a file for each map.
-    pub(crate) fn so_far(&self) -> Result<Cost, RecordError> {
-        Ok(Cost {
-            recorder_ns: recorder_ns()?.saturating_sub(self.recorder_before_ns),
-            recorder_bytes: peak_memory(&read("/proc/self/status")?),
-            kernel_bytes: None,
-            programs: self.programs,
-        })
+    /// What all runs cost so far.
+    pub(crate) fn of_recording(&self) -> Result<Cost, RecordError> {
+        self.recording.cost()
+    }
+
+    /// What the run cost so far.
+    pub(crate) fn of_run(&self) -> Result<Cost, RecordError> {
+        self.run.cost()
     }
 }
 

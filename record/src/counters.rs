@@ -199,6 +199,11 @@ impl Counters {
         Ok(())
     }
 
+    /// Another run goes on, which must be understood without the ones before.
+    pub(crate) fn begin_run(&mut self) {
+        self.checks.begin_run();
+    }
+
     /// Bytes of kernel memory that the slots' counters take: each as much as another.
     pub(crate) fn bytes(&self) -> Result<u64, RecordError> {
         let mut maps = self.slots.values().filter_map(|slot| slot.map.as_ref()).peekable();

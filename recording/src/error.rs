@@ -179,6 +179,31 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// The run was there when the store was opened.
+    #[error("{path:?} was removed while it was about to be read: run again for what is left")]
+    Gone {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// The note of what was removed is not what ctrec writes.
+    #[error(
+        "{path:?} does not say what was removed from the store ({message}): move that file away and run again; which \
+         runs are missing is then not known"
+    )]
+    BadNote {
+        /// The note.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A store cannot be kept so small.
+    #[error("a store cannot be kept within {bytes} bytes: give it at least {least}")]
+    SmallBudget {
+        /// What was asked for.
+        bytes: u64,
+        /// The least.
+        least: u64,
+    },
     /// The run is complete, only its small files could not be merged.
     #[error("the recording is complete and readable, but its small files could not be merged")]
     Unmerged {

@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod budget;
 pub mod checks;
 mod checksum;
 mod column;
@@ -26,6 +27,7 @@ mod merge;
 mod nascent;
 mod ndjson;
 mod parquet;
+mod removed;
 pub mod rows;
 mod run;
 mod seal;
@@ -33,10 +35,12 @@ mod store;
 mod table;
 mod writer;
 
+pub use budget::{Budget, Kept, RemovedRun};
 pub use checks::{Asker, Audit, Cause, Check, Ended, Identity, Namespace, Whose};
 pub use error::{StoreError, TableError};
 pub use format::Format;
 pub use header::{CgroupLayout, Cost, End, Header, Hook, ProgramsCost, SchemaVersion, Settings};
+pub use removed::Removed;
 pub use rows::{
     Abi, Argument, Call, Container, Errno, Loss, LossKind, Origin, Phase, Program, Recording, Segment, Start, Window,
 };

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::error::StoreError;
 use crate::files::{self, LOCK, RUN, unwritten};
+use crate::removed::NOTE;
 
 /// An id becomes part of a path, and of what engines parse as `key=value`.
 pub(crate) fn check_id(run: &str) -> Result<(), StoreError> {
@@ -34,8 +35,8 @@ pub(crate) fn make_store(store: &Path) -> Result<(), StoreError> {
         if name.starts_with(RUN) {
             return Ok(());
         }
-        // A run that another recorder is making just now.
-        alien |= !name.starts_with(&format!(".{RUN}"));
+        // A run that another recorder is making just now, or removes; and the note of those that were removed.
+        alien |= !name.starts_with(&format!(".{RUN}")) && name != NOTE;
     }
     if alien { Err(StoreError::NotAStore { path: store.to_owned() }) } else { Ok(()) }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{StoreError, shown};
 use crate::files::{RUN, holds_nothing, unread};
+use crate::removed::{self, NOTE, Removed};
 use crate::rows::{Container, Recording};
 use crate::run;
 
@@ -17,6 +18,7 @@ pub struct Store {
     path: PathBuf,
     runs: Vec<String>,
     empty: Vec<String>,
+    removed: Option<Removed>,
 }
 
 impl Store {
@@ -43,7 +45,7 @@ impl Store {
                 // One that cannot be looked into is a run: reading it says why.
                 Some(run) if holds_nothing(&entry.path()).unwrap_or(false) => empty.push(run.to_owned()),
                 Some(run) => runs.push(run.to_owned()),
-                None => others |= !name.starts_with('.'),
+                None => others |= !name.starts_with('.') && name != NOTE,
             }
         }
         match (runs.is_empty(), others) {
@@ -52,7 +54,8 @@ impl Store {
             (false, _) => {
                 runs.sort();
                 empty.sort();
-                Ok(Self { path, runs, empty })
+                let removed = removed::read(&path)?;
+                Ok(Self { path, runs, empty, removed })
             }
         }
     }
@@ -71,6 +74,11 @@ impl Store {
     /// anything was in it. Sorted.
     pub fn empty_runs(&self) -> &[String] {
         &self.empty
+    }
+
+    /// What was removed from it to keep it small, and is missing from everything that is made from it.
+    pub fn removed(&self) -> Option<Removed> {
+        self.removed
     }
 
     /// Reads a run: the rows of its sealed windows, sorted. One that is being written is read as far as it is sealed.
@@ -105,6 +113,7 @@ impl Store {
             match read(&folder) {
                 // A file that was there a moment ago was merged into another.
                 Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(_) if !folder.exists() => return Err(StoreError::Gone { path: folder }),
                 other => return other,
             }
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::Header;
+use crate::budget::bytes_of;
 use crate::checks::{Asker, Check, Identity};
 use crate::error::StoreError;
 use crate::files::{self, HEADER, LOCK, RUN, Staged, WindowFile, sync_folder, unwritten};
@@ -93,6 +94,11 @@ impl RunWriter {
     /// The run's folder.
     pub fn path(&self) -> &Path {
         &self.folder
+    }
+
+    /// Bytes that the run takes on the disk.
+    pub fn bytes(&self) -> Result<u64, StoreError> {
+        bytes_of(&self.folder)
     }
 
     /// Replaces what is known of containers and programs. To be called before the window that first refers to them is

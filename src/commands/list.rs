@@ -55,6 +55,7 @@ impl Found {
         };
         if !quiet {
             stores::warn_of_empty_runs(&store);
+            stores::warn_of_removed_runs(&store);
         }
         for run in store.runs() {
             match store.read_containers(run) {

@@ -23,6 +23,7 @@ pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Resul
     let mut shown = Shown::new(options, volume);
     let request = Options {
         store: options.output.clone(),
+        most_bytes: options.max_size,
         format: match options.format {
             TableFormat::Parquet => Format::Parquet,
             TableFormat::Json => Format::Json,

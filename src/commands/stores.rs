@@ -8,6 +8,7 @@ use std::rc::Rc;
 use ctrec_analyze::behaviour::Behaviour;
 use ctrec_analyze::policy::{Baseline, Dialect, Policy};
 use ctrec_analyze::select::{Pattern, SelectError, Selection};
+use ctrec_analyze::text::{counted, time};
 use ctrec_recording::{Container, Origin, Store};
 
 use crate::cli::{BaselineName, Chosen, PolicyOptions};
@@ -75,6 +76,9 @@ impl Runs {
     pub(super) fn behaviours(&self, selections: &[Selection]) -> anyhow::Result<Vec<Behaviour>> {
         let mut behaviours = vec![Behaviour::default(); selections.len()];
         for (index, (store, run)) in self.found.iter().enumerate() {
+            for behaviour in &mut behaviours {
+                *behaviour = take(behaviour).with_removed(store.removed());
+            }
             if !selections.iter().any(|selection| selection.is_in(index)) {
                 continue;
             }
@@ -94,6 +98,15 @@ pub(super) fn warn_of_empty_runs(store: &Store) {
     for run in store.empty_runs() {
         tell(&format!("warning: {path:?}: run {run:?} holds nothing and is left out: its folder may be removed"));
     }
+}
+
+/// Says what was removed from a store.
+pub(super) fn warn_of_removed_runs(store: &Store) {
+    let Some(removed) = store.removed() else { return };
+    let runs = counted(usize::try_from(removed.runs).unwrap_or(usize::MAX), "run");
+    let (first, last) = (time(removed.first_ns), time(removed.last_ns));
+    let path = store.path();
+    tell(&format!("{path:?}: {runs} recorded from {first} to {last} removed, to keep the store within its size"));
 }
 
 /// What the chosen container did.

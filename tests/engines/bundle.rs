@@ -134,6 +134,11 @@ impl Bundle {
         &self.id
     }
 
+    /// Where the bundle is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn run_words(&self) -> Vec<String> {
         let words =
             [&self.runtime.words(), ["run", "--bundle", text(self.folder.path()), &self.id].as_slice()].concat();

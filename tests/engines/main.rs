@@ -2,7 +2,7 @@
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
 //! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `engines_alive`, `every_call`, `in_docker`, `in_force`, `in_runtimes`,
-//! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`). Does not: anything that passes without root
+//! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`, `unit`, `within_size`). Does not: anything that passes without root
 //! (see the other files of `tests/`).
 //!
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
@@ -45,4 +45,6 @@ mod refusals;
 mod refused_exactly;
 mod site;
 mod survey;
+mod unit;
 mod wait;
+mod within_size;

@@ -69,6 +69,7 @@ impl Behaviour {
             deeds: deeds.map(|(of, deeds)| (tables.instance(of), Summed::new(windows.clone(), deeds))).collect(),
             losses: BTreeMap::from([(tables.run.clone(), Summed::new(windows, tables.losses_of_nobody()))]),
             windows: BTreeMap::from([(tables.run.clone(), spans)]),
+            removed: BTreeSet::new(),
         })
     }
 
@@ -79,6 +80,7 @@ impl Behaviour {
         join(&mut self.containers, other.containers);
         join(&mut self.deeds, other.deeds);
         join(&mut self.losses, other.losses);
+        self.removed.extend(other.removed);
         for (run, windows) in other.windows {
             join(self.windows.entry(run).or_default(), windows);
         }
@@ -178,6 +180,7 @@ impl<'a> Tables<'a> {
             blind_to: blind.map(|hook| (hook.name.clone(), hook.blind_to.clone())).collect(),
             capability_hooks: of_capabilities.map(|hook| (hook.name.clone(), hook.blind_to.clone())).collect(),
             sysctls: header.sysctls.clone(),
+            continues: header.continues.clone(),
         }
     }
 

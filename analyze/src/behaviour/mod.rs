@@ -16,11 +16,12 @@ mod refusals;
 #[cfg(test)]
 mod tests;
 mod twice;
+mod unseen;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ctrec_recording::{Abi, Origin, Phase};
+use ctrec_recording::{Abi, Origin, Phase, Removed};
 
 pub use checks::{CheckCount, CheckEnd, CheckFacts, CheckKind, FileCapabilities, IdentityKey, Stack};
 pub use container::{ContainerFacts, Filter};
@@ -44,6 +45,8 @@ pub struct Behaviour {
     deeds: BTreeMap<Instance, Summed<Deeds>>,
     /// Losses of which nobody knows whose they are.
     losses: BTreeMap<Arc<str>, Summed<Losses>>,
+    /// What was removed from the stores.
+    removed: BTreeSet<Removed>,
 }
 
 /// One container of one run.
@@ -87,6 +90,8 @@ pub struct RunFacts {
     pub capability_hooks: Vec<(String, Vec<String>)>,
     /// Host sysctls that decide whether a capability is asked for.
     pub sysctls: BTreeMap<String, String>,
+    /// The run of the same recording that came before.
+    pub continues: Option<String>,
 }
 
 /// A call: a number of an ABI.

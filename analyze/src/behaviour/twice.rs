@@ -20,7 +20,7 @@ pub struct Twice<'a> {
 /// A container in a run: from when to when it was recorded, and by which run.
 type Stretch<'a> = (Span, &'a str, &'a ContainerFacts);
 /// What a container is known by in all runs.
-type Identity<'a> = (Option<&'a str>, &'a str);
+pub(super) type Identity<'a> = (Option<&'a str>, &'a str);
 
 impl Behaviour {
     /// Containers that several runs recorded at the same time.
@@ -36,7 +36,7 @@ impl Behaviour {
     }
 
     /// Engines that give long ids give each once; a name like `web` is one container on one host.
-    fn identity<'a>(&'a self, run: &str, facts: &'a ContainerFacts) -> Identity<'a> {
+    pub(super) fn identity<'a>(&'a self, run: &str, facts: &'a ContainerFacts) -> Identity<'a> {
         let is_unique = short_id(&facts.id).len() < facts.id.len();
         let host = self.runs.get(run).map(|run| run.host.as_str());
         (host.filter(|_| !is_unique), &facts.id)

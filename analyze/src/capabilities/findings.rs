@@ -10,7 +10,7 @@ use crate::behaviour::{Behaviour, IdentityKey, Outcome};
 use crate::finding::{Finding, Kind, Severity};
 use crate::known::{self, Meaning, capability_number};
 use crate::policy::Policy;
-use crate::recommend::{losses, unasked};
+use crate::recommend::{losses, removed, unasked};
 use crate::text::{counted, errno, visible};
 
 const EPERM: i32 = 1;
@@ -34,6 +34,7 @@ pub(super) struct Evidence<'e, 'a> {
 /// All findings, gravest first.
 pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     let mut findings = losses(evidence.behaviour);
+    findings.extend(removed(evidence.behaviour));
     findings.extend(recorded(evidence));
     findings.extend(nothing_seen(evidence));
     findings.extend(unasked(evidence.behaviour, evidence.policy));
@@ -66,7 +67,7 @@ fn recorded(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
         let text = "incomplete: some runs did not count capability checks, and add nothing to the list";
         findings.push(finding(Severity::Incomplete, Kind::NoCapabilities, text, "Record them again.", old));
     }
-    let running = behaviour.containers().values().filter(|facts| facts.already_running);
+    let running = behaviour.starts_unseen().into_iter();
     let running: Vec<String> = running.map(|facts| visible(&facts.name)).collect();
     if !running.is_empty() {
         let text = "incomplete: a container ran before recording began; what its start needs was not seen";

@@ -72,6 +72,8 @@ pub enum Ending {
         /// Why.
         message: String,
     },
+    /// It had had its share of the store, and another run continues it.
+    Continued,
     /// Killed, or the power went.
     CutOff,
     /// It is being recorded right now.
@@ -117,6 +119,7 @@ fn ending(recording: &Recording) -> Ending {
         Some(End::Signal) => Ending::Signal,
         Some(End::Command { code }) => Ending::Command { code: *code },
         Some(End::Failure { message }) => Ending::Failure { message: message.clone() },
+        None if recording.header.ended_ns.is_some() => Ending::Continued,
         None if recording.losses.iter().any(|loss| loss.kind == LossKind::CutOff) => Ending::CutOff,
         None => Ending::StillRecording,
     }

@@ -79,23 +79,25 @@ fn losses_are_the_containers_own_or_of_the_run_as_a_whole() {
 
 #[test]
 fn how_a_run_ended_is_said() {
-    let with = |end: Option<End>, cut_off: bool| {
+    let with = |end: Option<End>, ended: bool, cut_off: bool| {
         let run = if cut_off { run("r").loss(LossKind::CutOff, 1, "") } else { run("r") };
         let mut recording = run.recording;
         recording.header.end = end;
+        recording.header.ended_ns = recording.header.ended_ns.filter(|_| ended);
         recording.losses.iter_mut().for_each(|loss| loss.container = None);
         let listing = listing(&[&recording]);
         (listing.runs[0].losses.len(), listing.text(Look::PLAIN))
     };
-    for (end, cut_off, words) in [
-        (Some(End::Duration), false, "ended when its time was over"),
-        (Some(End::Signal), false, "ended by Ctrl-C"),
-        (Some(End::Command { code: 3 }), false, "its command ended with code 3"),
-        (Some(End::Failure { message: "no\u{1b}room".to_owned() }), false, "failed: no\\u{1b}room"),
-        (None, true, "CUT OFF"),
-        (None, false, "still recording"),
+    for (end, ended, cut_off, words) in [
+        (Some(End::Duration), true, false, "ended when its time was over"),
+        (Some(End::Signal), true, false, "ended by Ctrl-C"),
+        (Some(End::Command { code: 3 }), true, false, "its command ended with code 3"),
+        (Some(End::Failure { message: "no\u{1b}room".to_owned() }), true, false, "failed: no\\u{1b}room"),
+        (None, true, false, "continued by another run"),
+        (None, false, true, "CUT OFF"),
+        (None, false, false, "still recording"),
     ] {
-        let (losses, text) = with(end, cut_off);
+        let (losses, text) = with(end, ended, cut_off);
         assert!(text.contains(words) && losses == 0, "{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctrec_recording::{LossKind, Phase};
+use ctrec_recording::{LossKind, Phase, Removed};
 
 use super::fate::{Fate, Filters};
 use super::refusals::{lines, refusals};
@@ -12,7 +12,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::names;
 use crate::policy::Policy;
 use crate::select::short_id;
-use crate::text::{counted, visible};
+use crate::text::{counted, time, visible};
 
 /// Fewer windows than this say nothing about whether a recording was long enough.
 const FEWEST_WINDOWS: usize = 5;
@@ -131,8 +131,7 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
         let text = "no call of the workload was seen, so the profile holds only what any container needs";
         findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, START_FIRST, Vec::new()));
     }
-    let running: Vec<String> =
-        behaviour.containers().values().filter(|facts| facts.already_running).map(|facts| facts.name.clone()).collect();
+    let running: Vec<String> = behaviour.starts_unseen().into_iter().map(|facts| facts.name.clone()).collect();
     if !running.is_empty() {
         let of = behaviour.containers().len();
         let text = format!(
@@ -142,6 +141,7 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
         );
         findings.push(finding(Severity::Incomplete, Kind::AlreadyRunning, text, START_FIRST, running));
     }
+    findings.extend(removed(behaviour));
     let too_short = recorded.windows < FEWEST_WINDOWS;
     if too_short {
         let text = format!(
@@ -152,7 +152,7 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
         let advice = "Record for longer, over everything that the workload does: reload, backup, shutdown.";
         findings.push(finding(Severity::Incomplete, Kind::TooShort, text, advice, Vec::new()));
     }
-    if recorded.runs == 1 && !too_short {
+    if behaviour.recordings() == 1 && !too_short {
         let text = "recorded by one run only, and a start-up is seen once a run";
         let advice = "Record more runs into the same store; they are folded.";
         findings.push(finding(Severity::Note, Kind::OneRun, text, advice, Vec::new()));
@@ -166,6 +166,24 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings.extend(recorded_twice(behaviour));
     findings.extend(blind_hooks(behaviour));
     findings
+}
+
+/// Runs that are not there any more. They may have seen what no other run did.
+pub(crate) fn removed(behaviour: &Behaviour) -> Vec<Finding> {
+    let made = |removed: &Removed| {
+        let lost = behaviour.may_have_lost(removed);
+        let (severity, word) = if lost { (Severity::Incomplete, "incomplete: ") } else { (Severity::Note, "") };
+        let runs = counted(usize::try_from(removed.runs).unwrap_or(usize::MAX), "run");
+        let verb = if removed.runs == 1 { "was" } else { "were" };
+        let (first, last) = (time(removed.first_ns), time(removed.last_ns));
+        let text = format!(
+            "{word}{runs}, recorded from {first} to {last}, {verb} removed to keep the store within its size; what only \
+             they saw is missing"
+        );
+        let advice = "Take profiles before runs are removed, or record with a larger --max-size.";
+        finding(severity, Kind::RunsRemoved, text, advice, Vec::new())
+    };
+    behaviour.removed().iter().map(made).collect()
 }
 
 fn recorded_twice(behaviour: &Behaviour) -> Option<Finding> {

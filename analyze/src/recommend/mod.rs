@@ -30,7 +30,7 @@ use crate::{abi, names};
 pub use baseline::needed_to_start;
 pub use fate::Fate;
 use fate::Filters;
-pub(crate) use findings::losses;
+pub(crate) use findings::{losses, removed};
 pub use learn::learn;
 pub(crate) use learn::{LEARNED, is_of_plain_runtimes};
 pub use start::Start;

@@ -161,6 +161,7 @@ fn ending(ending: &Ending) -> String {
         Ending::Signal => "ended by Ctrl-C or another signal".to_owned(),
         Ending::Command { code } => format!("its command ended with code {code}"),
         Ending::Failure { message } => format!("failed: {}", visible(message)),
+        Ending::Continued => "continued by another run, as this one had its share of the store".to_owned(),
         Ending::CutOff => "CUT OFF: what came after its last window is lost".to_owned(),
         Ending::StillRecording => "still recording".to_owned(),
     }
@@ -168,7 +169,7 @@ fn ending(ending: &Ending) -> String {
 
 fn ending_style(ending: &Ending) -> Option<Style> {
     match ending {
-        Ending::Duration | Ending::Signal | Ending::Command { .. } => None,
+        Ending::Duration | Ending::Signal | Ending::Command { .. } | Ending::Continued => None,
         Ending::StillRecording => Some(Style::Good),
         Ending::Failure { .. } | Ending::CutOff => Some(Style::Bad),
     }

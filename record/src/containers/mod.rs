@@ -6,7 +6,7 @@ mod undecided;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -51,6 +51,8 @@ pub(crate) struct Containers {
     states: BTreeMap<u32, State>,
     programs: BTreeMap<u32, Program>,
     witnesses: BTreeMap<u32, Witnesses>,
+    /// Containers of which everything is in an earlier run.
+    past: BTreeSet<u32>,
 }
 
 impl fmt::Debug for Containers {
@@ -70,7 +72,8 @@ pub(crate) enum Verdict {
 
 impl Containers {
     pub(crate) fn new(host: Host, matches: Matcher, basis: Basis) -> Self {
-        Self { host, matches, basis, states: BTreeMap::new(), programs: BTreeMap::new(), witnesses: BTreeMap::new() }
+        let (states, programs, witnesses) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { host, matches, basis, states, programs, witnesses, past: BTreeSet::new() }
     }
 
     /// Enters a container that is known from the start.
@@ -160,7 +163,11 @@ impl Containers {
             let (State::Recorded { row, .. } | State::Undecided { row, .. }) = state else { continue };
             let Some(of_kernel) = kernel.get(number) else { continue };
             let gone = of_kernel.tasks <= 0 && of_kernel.ended_ns != 0;
-            row.ended_ns = gone.then(|| clock.time_ns(of_kernel.ended_ns));
+            let ended_ns = gone.then(|| clock.time_ns(of_kernel.ended_ns));
+            if row.ended_ns != ended_ns {
+                self.past.remove(number);
+            }
+            row.ended_ns = ended_ns;
             if gone && !awaits {
                 ended.push(*number);
             }
@@ -189,6 +196,7 @@ impl Containers {
     /// Whether a row of a container is to be written.
     pub(crate) fn has_row(&self, number: u32) -> bool {
         matches!(self.states.get(&number), Some(State::Recorded { .. } | State::Ended(_)))
+            && !self.past.contains(&number)
     }
 
     /// Enters the sysctls that the kernel side read when the workload began.
@@ -201,12 +209,31 @@ impl Containers {
         }
     }
 
-    /// Containers that are recorded, those that have ended included.
+    /// Containers that are recorded in this run, those that have ended included.
     pub(crate) fn recorded(&self) -> impl Iterator<Item = &Container> {
-        self.states.values().filter_map(|state| match state {
+        let rows = self.states.values().filter_map(|state| match state {
             State::Recorded { row, .. } | State::Ended(row) => Some(&**row),
             State::Provisional { .. } | State::Undecided { .. } => None,
-        })
+        });
+        rows.filter(|row| !self.past.contains(&row.container))
+    }
+
+    /// Another run goes on: it has nothing of those that have ended, and did not see the others start. Returns
+    /// containers that are forgotten.
+    pub(crate) fn begin_run(&mut self) -> BTreeSet<u32> {
+        let of_gone = |(number, state): (&u32, &State)| matches!(state, State::Ended(_)).then_some(*number);
+        let gone: BTreeSet<u32> = self.states.iter().filter_map(of_gone).collect();
+        self.states.retain(|number, _| !gone.contains(number));
+        self.programs.retain(|_, program| !gone.contains(&program.container));
+        self.past.retain(|number| !gone.contains(number));
+        for (number, state) in &mut self.states {
+            let State::Recorded { row, .. } = state else { continue };
+            row.already_running = true;
+            if row.ended_ns.is_some() {
+                self.past.insert(*number);
+            }
+        }
+        gone
     }
 
     /// Rows for the store.

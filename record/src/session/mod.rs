@@ -9,14 +9,16 @@ mod options;
 mod pace;
 mod progress;
 mod stop;
+mod succession;
 mod target;
 mod window;
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ctrec_recording::{End, Header, RunWriter, StoreError};
+use ctrec_recording::{Budget, End, Header, RunWriter, StoreError};
 use nix::sys::signal::Signal;
 
 pub use notice::{Notice, Outcome, Progress, Summary};
@@ -37,6 +39,7 @@ use crate::requirements;
 use crate::waiting::{Signals, wait};
 use news::{News, Patience};
 use pace::{Novelty, Pace};
+use progress::Past;
 use stop::Stop;
 
 /// Who is told what happens.
@@ -92,6 +95,19 @@ struct Session<'storage> {
     command_code: Option<i32>,
     windows: u32,
     window_start_ns: i64,
+    /// The first run's id, of those that continue each other.
+    first_run: String,
+    /// How many there are.
+    runs: u32,
+    /// When the first one began.
+    started_ns: i64,
+    budget: Option<Budget>,
+    /// Why the store cannot be kept within its size.
+    beyond: Option<String>,
+    /// Containers that ended in earlier runs.
+    past: Past,
+    /// Containers whose start an earlier run saw.
+    seen_starts: BTreeSet<u32>,
     /// What was written of whom.
     accounts: Accounts,
     news: News,
@@ -122,7 +138,6 @@ impl<'storage> Session<'storage> {
         Ok(Self {
             options,
             hierarchies,
-            header,
             writer,
             clock,
             counters: Counters::new(options.exact_refusals),
@@ -136,18 +151,27 @@ impl<'storage> Session<'storage> {
             command_code: None,
             windows: 0,
             window_start_ns: clock.now_ns()?,
+            first_run: header.run.clone(),
+            runs: 1,
+            started_ns: header.started_ns,
+            budget: options.most_bytes.map(|bytes| Budget::new(&options.store, bytes)).transpose()?,
+            beyond: None,
+            past: Past::default(),
+            seen_starts: BTreeSet::new(),
             accounts: Accounts::default(),
             news: News::default(),
             novelty: Novelty::default(),
             pace: Pace::start(options),
             meter: Meter::start()?,
             unwritten: None,
+            header,
             events: kernel.events()?,
             kernel,
         })
     }
 
     fn run(&mut self, observe: &mut Observe<'_>) -> Result<End, RecordError> {
+        self.remove_oldest(observe)?;
         match &self.options.target {
             Target::Containers { .. } => {
                 self.kernel.attach()?;
@@ -217,6 +241,7 @@ impl<'storage> Session<'storage> {
         }
         self.seal()?;
         self.pace.begin_window();
+        self.keep_within(observe)?;
         self.news.tell(&self.containers, Patience::Over, observe);
         observe(&Notice::Progress(&self.progress()?));
         Ok(())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ctrec_recording::{Container, Cost, End};
+use ctrec_recording::{Container, Cost, End, RemovedRun};
 
 /// Something that a watcher wants to know at once.
 #[derive(Debug)]
@@ -23,6 +23,15 @@ pub enum Notice<'a> {
         /// What happened. Text of whoever listens there.
         reason: &'a str,
     },
+    /// The run has had its share of the store, and another one goes on.
+    Continued {
+        /// The run that has ended.
+        from: &'a str,
+        /// The one that goes on.
+        to: &'a str,
+    },
+    /// A run was removed, to keep the store within its size.
+    Removed(&'a RemovedRun),
     /// How far it has come.
     Progress(&'a Progress),
 }
@@ -48,6 +57,8 @@ pub struct Progress {
     pub refused: Option<u64>,
     /// Why the last window could not be written, if it could not. Its counts are kept for the next one.
     pub unwritten: Option<String>,
+    /// Why the store cannot be kept within its size, if it cannot.
+    pub beyond: Option<String>,
     /// What it has cost so far.
     pub cost: Cost,
 }
@@ -74,13 +85,15 @@ pub struct Summary {
 /// What became of a recording.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The run's id.
+    /// The run's id; of several that continue each other, the last one's.
     pub run: String,
+    /// How many runs it took.
+    pub runs: u32,
     /// Its folder.
     pub path: PathBuf,
     /// Why it ended.
     pub end: End,
-    /// Containers recorded, in the order in which they came.
+    /// Containers recorded. Of very many, the later ones.
     pub containers: Vec<Summary>,
     /// How far it came.
     pub progress: Progress,

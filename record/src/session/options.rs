@@ -20,6 +20,8 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// How often to tell how far it has come, besides once a window.
     pub tick: Option<Duration>,
+    /// Most bytes that the whole store may take: the oldest runs go first.
+    pub most_bytes: Option<u64>,
     /// What to record.
     pub target: Target,
     /// Count exactly what filters answered, by a second hook.

@@ -1,5 +1,6 @@
 //! How far a recording has come, its containers in numbers, and what it cost.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ctrec_recording::{Container, Cost};
@@ -14,34 +15,59 @@ impl Session<'_> {
             elapsed: self.pace.started.elapsed(),
             left: self.pace.left(),
             windows: self.windows,
-            containers: self.containers.recorded().count(),
+            containers: self.past.count + self.containers.recorded().count(),
             calls: self.accounts.calls(),
             new_calls: self.novelty.recent(Instant::now()),
             losses: self.accounts.losses(),
             refused: self.options.exact_refusals.then(|| self.accounts.refused()),
             unwritten: self.unwritten.as_ref().map(ToString::to_string),
-            cost: self.meter.so_far()?,
+            beyond: self.beyond.clone(),
+            cost: self.meter.of_recording()?,
         })
     }
 
     /// What the run cost, with what the kernel holds for it.
     pub(super) fn cost(&self) -> Result<Cost, RecordError> {
         let kernel_bytes = self.kernel.bytes()? + self.counters.bytes()?;
-        Ok(Cost { kernel_bytes: Some(kernel_bytes), ..self.meter.so_far()? })
+        Ok(Cost { kernel_bytes: Some(kernel_bytes), ..self.meter.of_run()? })
     }
 
-    /// The containers of the run in numbers.
+    /// The containers of all runs in numbers.
     pub(super) fn summaries(&self) -> Vec<Summary> {
-        let summary = |row: &Container| {
-            let start_ns = row.started_ns.max(self.header.started_ns);
-            let end_ns = row.ended_ns.unwrap_or(self.window_start_ns);
-            summary(row, end_ns.saturating_sub(start_ns), self.accounts.of(row.container))
-        };
-        self.containers.recorded().map(summary).collect()
+        let now = self.containers.recorded().map(|row| self.summary(row));
+        self.past.latest.iter().cloned().chain(now).collect()
+    }
+
+    /// One container in numbers.
+    pub(super) fn summary(&self, row: &Container) -> Summary {
+        let start_ns = row.started_ns.max(self.started_ns);
+        let end_ns = row.ended_ns.unwrap_or(self.window_start_ns);
+        let start_seen = !row.already_running || self.seen_starts.contains(&row.container);
+        summary(row, end_ns.saturating_sub(start_ns), start_seen, self.accounts.of(row.container))
     }
 }
 
-fn summary(row: &Container, recorded_ns: i64, numbers: Numbers) -> Summary {
+/// Most containers that have ended in earlier runs and are kept for the end: a recorder may run for months.
+const MOST_PAST: usize = 1000;
+
+/// Containers that have ended in earlier runs.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    latest: VecDeque<Summary>,
+    /// How many there were.
+    count: usize,
+}
+
+impl Past {
+    pub(super) fn add(&mut self, ended: Vec<Summary>) {
+        self.count += ended.len();
+        self.latest.extend(ended);
+        let excess = self.latest.len().saturating_sub(MOST_PAST);
+        self.latest.drain(..excess);
+    }
+}
+
+fn summary(row: &Container, recorded_ns: i64, start_seen: bool, numbers: Numbers) -> Summary {
     Summary {
         name: row.name.clone(),
         image: row.image.clone(),
@@ -49,6 +75,6 @@ fn summary(row: &Container, recorded_ns: i64, numbers: Numbers) -> Summary {
         calls: numbers.calls,
         capabilities: numbers.capabilities,
         losses: numbers.losses,
-        start_seen: !row.already_running,
+        start_seen,
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use ctrec_recording::{End, LossKind, Window};
+use ctrec_recording::{Cost, End, LossKind, Window};
 
 use super::news::Patience;
 use super::{Notice, Observe, Outcome, Progress, Session, Target};
@@ -108,13 +108,16 @@ impl Session<'_> {
         observe(&Notice::Progress(&progress));
         self.header.ended_ns = Some(self.clock.now_ns()?);
         self.header.end = Some(end.clone());
-        self.header.cost = Some(self.cost()?);
+        let cost = self.cost()?;
+        let kernel_bytes = cost.kernel_bytes;
+        self.header.cost = Some(cost);
         let outcome = Outcome {
             run: self.header.run.clone(),
+            runs: self.runs,
             path: self.writer.path().to_owned(),
             end,
             containers: self.summaries(),
-            progress: Progress { cost: self.cost()?, ..progress },
+            progress: Progress { cost: Cost { kernel_bytes, ..progress.cost }, ..progress },
             command_code: self.command_code,
             left_running,
         };
@@ -128,7 +131,7 @@ impl Session<'_> {
 }
 
 /// Gives the run to a user, and the store if it is root's: the user who called sudo made neither.
-fn leave_to(store: &Path, run: &Path, (user, group): (u32, u32)) -> io::Result<()> {
+pub(super) fn leave_to(store: &Path, run: &Path, (user, group): (u32, u32)) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, lchown};
     fn give(path: &Path, user: u32, group: u32) -> io::Result<()> {
         if fs::symlink_metadata(path)?.is_dir() {

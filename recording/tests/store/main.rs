@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod elsewhere;

@@ -5,9 +5,10 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, SystemTime};
 
-use ctrec_analyze::text::{duration, visible};
+use bytesize::ByteSize;
+use ctrec_analyze::text::{duration, time, visible};
 use ctrec_record::{Notice, Outcome, Progress};
-use ctrec_recording::Container;
+use ctrec_recording::{Container, RemovedRun};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{line, summary};
@@ -43,11 +44,28 @@ pub(super) struct Shown {
     bar: ProgressBar,
     volume: Volume,
     place: Place,
-    /// A command is recorded: of the one container that it is nothing need be said.
+    /// A command is recorded.
     command: bool,
-    warned: bool,
+    window_warning: Warning,
+    size_warning: Warning,
     windows: u32,
     logged: Duration,
+}
+
+/// A warning, given once until what it warns of is over.
+#[derive(Debug, Default)]
+struct Warning {
+    given: bool,
+}
+
+impl Warning {
+    fn take(&mut self, bar: &ProgressBar, text: &str, reason: Option<&str>) {
+        if let Some(reason) = reason.filter(|_| !self.given) {
+            // Said in any case.
+            bar.suspend(|| tell(&format!("warning: {text}: {reason}")));
+        }
+        self.given = reason.is_some();
+    }
 }
 
 impl Shown {
@@ -62,7 +80,16 @@ impl Shown {
         let bar = ProgressBar::with_draw_target(None, target);
         bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
         let command = !options.command.is_empty();
-        Self { bar, volume, place, command, warned: false, windows: 0, logged: Duration::ZERO }
+        Self {
+            bar,
+            volume,
+            place,
+            command,
+            window_warning: Warning::default(),
+            size_warning: Warning::default(),
+            windows: 0,
+            logged: Duration::ZERO,
+        }
     }
 
     /// How often it wants to know how far the recording has come, besides once a window.
@@ -81,6 +108,8 @@ impl Shown {
                 self.log(&format!("{socket:?} is no help with names and labels: {}", visible(reason)));
             }
             Notice::Silent { .. } => {}
+            Notice::Continued { from, to } => self.log_unless_watched(&format!("run {to} continues run {from}")),
+            Notice::Removed(run) => self.log(&removed(run)),
             Notice::Progress(progress) => self.update(progress),
         }
     }
@@ -94,17 +123,9 @@ impl Shown {
             self.log(&format!("so far {}", line::so_far(progress)));
         }
         self.windows = progress.windows;
-        match &progress.unwritten {
-            Some(reason) if !self.warned => {
-                self.warned = true;
-                self.warn(&format!("a window cannot be written, and is kept for the next one: {reason}"));
-            }
-            None if self.warned => {
-                self.warned = false;
-                self.log("windows are written again, and nothing is missing");
-            }
-            _ => {}
-        }
+        let unwritten = "a window cannot be written, and is kept for the next one";
+        self.window_warning.take(&self.bar, unwritten, progress.unwritten.as_deref());
+        self.size_warning.take(&self.bar, "the store cannot be kept within its size", progress.beyond.as_deref());
     }
 
     /// The end, and what to do next.
@@ -118,9 +139,16 @@ impl Shown {
         }
     }
 
-    /// A line about a container: for a log, or for who wants to know everything.
+    /// A line about a container. Of the one that a command is, nothing need be said.
     fn log_container(&self, text: &str) {
-        if self.volume == Volume::Verbose || self.place != Place::Terminal && !self.command {
+        if !self.command || self.volume == Volume::Verbose {
+            self.log_unless_watched(text);
+        }
+    }
+
+    /// A line for a log, or for who wants to know everything.
+    fn log_unless_watched(&self, text: &str) {
+        if self.place != Place::Terminal || self.volume == Volume::Verbose {
             self.log(text);
         }
     }
@@ -138,11 +166,13 @@ impl Shown {
             self.bar.suspend(|| tell(text));
         }
     }
+}
 
-    /// Said in any case.
-    fn warn(&self, text: &str) {
-        self.bar.suspend(|| tell(&format!("warning: {text}")));
-    }
+fn removed(run: &RemovedRun) -> String {
+    let end = run.ended_ns.map_or_else(String::new, |ended_ns| format!(" to {}", time(ended_ns)));
+    let size = ByteSize(run.bytes).display().si();
+    let when = time(run.started_ns);
+    format!("removed run {} (recorded from {when}{end}, {size}) to keep the store within its size", visible(&run.run))
 }
 
 fn seen(row: &Container) -> String {

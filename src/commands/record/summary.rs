@@ -23,13 +23,17 @@ const NAME: usize = 36;
 /// The lines to say.
 pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
     let progress = &outcome.progress;
-    let recorded = format!("recorded {} in {:?}{}", line::totals(progress), outcome.path, refused(progress));
+    let place = match outcome.runs {
+        1 => format!("{:?}", outcome.path),
+        runs => format!("{runs} runs, the last in {:?}", outcome.path),
+    };
+    let recorded = format!("recorded {} in {place}{}", line::totals(progress), refused(progress));
     let mut lines = vec![recorded, line::cost(progress)];
     let Some(busiest) = outcome.containers.iter().max_by_key(|container| container.calls) else {
         lines.extend(advice(&options.container));
         return lines;
     };
-    lines.extend(table(&outcome.containers));
+    lines.extend(table(&outcome.containers, progress.containers));
     lines.push(format!("next: {}", next(&busiest.name, &options.output)));
     lines
 }
@@ -44,7 +48,7 @@ pub(super) fn left_running(processes: usize) -> Option<String> {
 }
 
 /// A line a container: those with losses first, then those whose start was not seen, then by how much they did.
-fn table(containers: &[Summary]) -> Vec<String> {
+fn table(containers: &[Summary], all: usize) -> Vec<String> {
     let mut sorted: Vec<&Summary> = containers.iter().collect();
     sorted.sort_by(|a, b| {
         let weight = |one: &Summary| (one.losses, !one.start_seen, one.calls);
@@ -57,8 +61,8 @@ fn table(containers: &[Summary]) -> Vec<String> {
         let (calls, capabilities) = (one.calls.to_string(), one.capabilities.to_string());
         row([&visible(&one.name), &brief(one.recorded), &calls, &capabilities, &losses, start])
     }));
-    if let Some(more @ 1..) = sorted.len().checked_sub(MOST) {
-        lines.push(format!("  and {more} more: ctrec report shows them all"));
+    if let Some(more @ 1..) = all.checked_sub(sorted.len().min(MOST)) {
+        lines.push(format!("  and {more} more: ctrec list shows them all"));
     }
     lines
 }
@@ -179,7 +183,7 @@ mod tests {
     fn the_table_has_the_gravest_first_and_fits() {
         let broken = Summary { losses: 3, ..container("broken", 1) };
         let late = Summary { start_seen: false, ..container("late", 2) };
-        let shown = table(&[container("idle", 5), container("web", 112), late, broken]);
+        let shown = table(&[container("idle", 5), container("web", 112), late, broken], 4);
         assert_eq!(shown[1], "  broken                                 2m 13s      1     2       3  seen");
         let names: Vec<&str> = shown[1..].iter().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, ["broken", "late", "web", "idle"]);
@@ -189,7 +193,7 @@ mod tests {
     #[test]
     fn a_name_moves_no_column() {
         for name in ["x\n\u{1b}[2J", &"漢".repeat(300), &"a".repeat(4096), "e\u{301}"] {
-            let shown = table(&[container(name, 5)]);
+            let shown = table(&[container(name, 5)], 1);
             assert!(shown.iter().all(|line| line.width() <= 80 && !line.contains(char::is_control)), "{shown:?}");
             let [header, row] = shown.as_slice() else { panic!("{shown:?}") };
             assert_eq!(header.width() - "start".len(), row.width() - "seen".len(), "{shown:?}");
@@ -199,9 +203,9 @@ mod tests {
     #[test]
     fn many_containers_are_cut_short() {
         let many: Vec<Summary> = (0..25).map(|number| container(&format!("c{number}"), number)).collect();
-        let shown = table(&many);
+        let shown = table(&many, 26);
         assert_eq!(shown.len(), 1 + MOST + 1);
-        assert_eq!(shown.last().map(String::as_str), Some("  and 5 more: ctrec report shows them all"));
+        assert_eq!(shown.last().map(String::as_str), Some("  and 6 more: ctrec list shows them all"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ctrec_recording::{LossKind, Origin, Phase, Recording};
+use ctrec_recording::{LossKind, Origin, Phase, Recording, Removed};
 
 use super::super::recommend;
 use super::judged::{all, judge, kinds};
@@ -110,4 +110,42 @@ fn a_run_that_was_cut_off_is_told_in_one_sentence() {
         text.contains(&"incomplete: a run ended without its last window, killed or by a power cut (1)"),
         "{text:?}"
     );
+}
+
+#[test]
+fn a_start_that_an_earlier_run_saw_was_seen() {
+    let first = Run::new("a").window(2).made("execve", 1);
+    let mut second = Run::new("a-0002").window(2).made("read", 1).that(|container| container.already_running = true);
+    second.recording.header.continues = Some("a".to_owned());
+    second.recording.windows.iter_mut().for_each(|window| {
+        window.start_ns += 2 * crate::testing::WINDOW_NS;
+        window.end_ns += 2 * crate::testing::WINDOW_NS;
+    });
+    let found = |behaviour: &Behaviour| kinds(&recommend(behaviour, &Policy::default()).unwrap());
+    let both = all(&first.recording).merge(all(&second.recording));
+    assert_eq!(both.recordings(), 1);
+    assert!(!found(&both).contains(&Kind::AlreadyRunning));
+    assert!(!found(&both).contains(&Kind::RecordedTwice));
+    assert!(found(&all(&second.recording)).contains(&Kind::AlreadyRunning));
+    assert_eq!(all(&second.recording).recordings(), 1, "what it continues is not there");
+    second.recording.containers[0].id = "f".repeat(64);
+    assert!(found(&all(&first.recording).merge(all(&second.recording))).contains(&Kind::AlreadyRunning));
+}
+
+#[test]
+fn runs_that_were_removed_are_missing_where_they_may_have_seen_the_container() {
+    let run = Run::new("r").made("read", 1);
+    let started_ns = run.recording.containers[0].started_ns;
+    let found = |last_ns| {
+        let removed = Removed { runs: 2, first_ns: 0, last_ns };
+        let behaviour = all(&run.recording).with_removed(Some(removed)).with_removed(Some(removed));
+        let findings = recommend(&behaviour, &Policy::default()).unwrap().findings;
+        let mut findings = findings.into_iter().filter(|finding| finding.kind == Kind::RunsRemoved);
+        (findings.next().unwrap(), findings.count())
+    };
+    let (finding, others) = found(started_ns);
+    assert_eq!((finding.severity, others), (Severity::Incomplete, 0));
+    assert!(finding.text.starts_with("incomplete: 2 runs, recorded from 1970-01-01T00:00:00Z to "), "{}", finding.text);
+    assert_eq!(found(started_ns - 1).0.severity, Severity::Note);
+    assert!(!kinds(&judge(&run)).contains(&Kind::RunsRemoved));
 }

@@ -1,0 +1,186 @@
+//! Recorders that keep their store within a size: runs that continue each other, and runs that are removed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ctrec_recording::{End, Format, Recording, RunWriter, Store};
+use tempfile::TempDir;
+
+use crate::gate;
+use crate::image::text;
+use crate::process::Process;
+use crate::program::Program;
+use crate::recorder::ctrec;
+use crate::wait::wait_for;
+
+/// getppid on x86-64.
+const GETPPID: i64 = 110;
+/// How often `counts` calls it each time.
+const EACH: u64 = 100;
+/// The smallest store that a recorder keeps to.
+const MOST: u64 = 16_000_000;
+/// Starts programs until it is told to stop: every window has many rows.
+const BUSY: &str = r#"
+    n=0
+    until [ -e "$2" ]; do
+        "$1" 1 0 100 || exit 1
+        for program in ls cat id uname date env wc sort; do $program < /dev/null > /dev/null 2>&1; done
+        n=$((n + 1))
+    done
+    echo "$n""#;
+
+/// A recording of [`BUSY`], and where it is told to stop.
+struct Busy {
+    process: Process,
+    folder: TempDir,
+}
+
+impl Busy {
+    fn start() -> Self {
+        let folder = TempDir::with_prefix("ctrec-within-").unwrap();
+        let [store, stop] = ["store", "stop"].map(|name| folder.path().join(name));
+        let counts = Program::Counts.binary();
+        let record = [env!("CARGO_BIN_EXE_ctrec"), "record", "--output", text(&store), "--format", "json"];
+        let limits = ["--window", "100ms", "--max-size", "16MB", "--"];
+        let command = ["sh", "-c", BUSY, "sh", text(&counts), text(&stop)];
+        let process = Process::start(&[record.as_slice(), &limits, &command].concat());
+        Self { process, folder }
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// Looks until there is an answer, while it records.
+    fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut(&Path) -> Option<T>) -> T {
+        let store = self.store();
+        wait_for(what, || {
+            assert!(self.process.runs(), "ctrec ended: {}", self.process.stderr());
+            look(&store)
+        })
+    }
+
+    /// Ends it. Gives how often `counts` ran, what ctrec said, and the folder that holds the store.
+    fn stop(self) -> (u64, String, TempDir) {
+        fs::write(self.folder.path().join("stop"), "").unwrap();
+        let outcome = self.process.finish();
+        let said = outcome.stderr.clone();
+        (outcome.success().trim().parse().unwrap(), said, self.folder)
+    }
+}
+
+/// The runs, oldest first.
+fn recordings(store: &Path) -> Vec<Recording> {
+    let mut all = Store::open(store).and_then(|store| store.read_all()).unwrap();
+    all.sort_by_key(|recording| recording.header.started_ns);
+    all
+}
+
+fn getppids(recording: &Recording) -> u64 {
+    let counts: Vec<u32> = recording
+        .programs
+        .iter()
+        .filter(|it| it.path == text(&Program::Counts.binary()))
+        .map(|it| it.program)
+        .collect();
+    let calls = recording.calls.iter().filter(|call| counts.contains(&call.program) && call.number == GETPPID);
+    calls.map(|call| call.succeeded).sum()
+}
+
+fn said_of(store: &Path) -> String {
+    let outcome = ctrec(&["recommend", "--container", "sh", text(store)]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    outcome.stderr
+}
+
+#[test]
+fn runs_that_continue_each_other_lose_nothing_between_them() {
+    if !gate::open("runs_that_continue_each_other_lose_nothing_between_them", &["gcc"]) {
+        return;
+    }
+    let mut busy = Busy::start();
+    busy.wait_for("a third run", |store| {
+        let runs = Store::open(store).map_or(0, |store| store.runs().len());
+        (runs >= 3).then_some(())
+    });
+    let (times, said, folder) = busy.stop();
+    let store = folder.path().join("store");
+    let all = recordings(&store);
+    assert_eq!(all.iter().map(getppids).sum::<u64>(), times * EACH);
+    assert_eq!(all.iter().map(|one| one.losses.len()).sum::<usize>(), 0);
+    for pair in all.windows(2) {
+        let [before, after] = [&pair[0], &pair[1]];
+        assert_eq!(after.header.continues.as_ref(), Some(&before.header.run));
+        assert_eq!((before.header.ended_ns, &before.header.end), (Some(after.header.started_ns), &None));
+        let (last, first) = (before.windows.last().unwrap(), after.windows.first().unwrap());
+        assert_eq!((last.end_ns, first.window), (first.start_ns, 1));
+        assert!(after.containers[0].already_running && after.containers[0].id == all[0].containers[0].id);
+    }
+    assert!(!all[0].containers[0].already_running);
+    assert!(all.iter().all(|one| one.header.cost.as_ref().is_some_and(|cost| cost.recorder_ns > 0)));
+    assert_eq!(all.last().unwrap().header.end, Some(End::Command { code: 0 }));
+    assert!(said.contains(&format!("{} runs, the last in", all.len())), "{said}");
+    assert!(!said_of(&store).contains("ran before recording began"));
+    // The last run alone has not seen the start.
+    let last = format!("run={}", all.last().unwrap().header.run);
+    let alone = folder.path().join("alone");
+    fs::create_dir(&alone).unwrap();
+    fs::rename(store.join(&last), alone.join(&last)).unwrap();
+    assert!(said_of(&alone).contains("ran before recording began"));
+}
+
+#[test]
+fn a_store_stays_within_its_size_and_says_what_is_missing() {
+    if !gate::open("a_store_stays_within_its_size_and_says_what_is_missing", &["gcc"]) {
+        return;
+    }
+    let mut busy = Busy::start();
+    busy.wait_for("a run to be removed", |store| {
+        let bytes = bytes_of(store);
+        assert!(bytes <= MOST, "the store has {bytes} bytes");
+        store.join("removed.json").exists().then_some(())
+    });
+    let (_, said, folder) = busy.stop();
+    let store = folder.path().join("store");
+    assert!(bytes_of(&store) <= MOST);
+    assert!(said.contains("removed run ") && said.contains("to keep the store within its size"), "{said}");
+    let removed = Store::open(&store).unwrap().removed().unwrap();
+    assert_eq!(said.matches("removed run ").count() as u64, removed.runs);
+    assert_eq!(recordings(&store)[0].header.started_ns, removed.last_ns, "the oldest are gone");
+    let shown = said_of(&store);
+    assert!(shown.contains("removed to keep the store within its size"), "{shown}");
+    assert!(shown.contains("ran before recording began"), "{shown}");
+}
+
+#[test]
+fn a_run_that_another_recorder_writes_is_not_removed() {
+    if !gate::open("a_run_that_another_recorder_writes_is_not_removed", &["gcc"]) {
+        return;
+    }
+    let mut busy = Busy::start();
+    let first = busy.wait_for("the first run", |store| {
+        let store = Store::open(store).ok()?;
+        store.runs().first().and_then(|run| store.read(run).ok())
+    });
+    // Older than any other, and held.
+    let mut header = first.header;
+    (header.run, header.started_ns) = ("another".to_owned(), 1);
+    let other = RunWriter::create(&busy.store(), &header, Format::Json).unwrap();
+    busy.wait_for("a run to be removed", |store| store.join("removed.json").exists().then_some(()));
+    let (_, said, folder) = busy.stop();
+    assert!(other.path().join("run.json").exists() && !said.contains("removed run another"), "{said}");
+    drop(folder);
+}
+
+/// Bytes on the disk of everything in a folder.
+fn bytes_of(folder: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let sizes = entries.filter_map(Result::ok).map(|entry| match entry.metadata() {
+        Ok(about) if about.is_dir() => bytes_of(&entry.path()),
+        Ok(about) => about.blocks() * 512,
+        // Merged or removed a moment ago.
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
