@@ -28,8 +28,8 @@ const OF_CAPABILITIES: [(&str, &[&str]); 3] = [
 
 /// Whether a hook on capability checks recorded a case.
 fn has_checks(case: &Path) -> bool {
-    let mut runs = fs::read_dir(case.join("store")).unwrap().map(|run| run.unwrap().path().join("run.json"));
-    runs.any(|header| fs::read_to_string(header).unwrap().contains("/cap_capable"))
+    let mut runs = fs::read_dir(case.join("store")).unwrap().map(|run| run.unwrap().path()).filter(|run| run.is_dir());
+    runs.any(|run| fs::read_to_string(run.join("run.json")).unwrap().contains("/cap_capable"))
 }
 
 fn cases() -> Vec<PathBuf> {

@@ -80,10 +80,10 @@ impl Meter {
     }
 
     /// Another run goes on, with a sample of its own.
-    pub(crate) fn begin_run(&mut self) -> Result<(), RecordError> {
+    pub(crate) fn begin_run(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
         self.run = Bill::open()?;
         self.due = self.due.map(|_| Instant::now());
-        Ok(())
+        self.turn(kernel)
     }
 
     /// When [`Meter::turn`] has something to do.

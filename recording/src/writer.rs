@@ -104,15 +104,12 @@ impl RunWriter {
     /// Replaces what is known of containers and programs. To be called before the window that first refers to them is
     /// sealed; writes nothing where nothing changed.
     pub fn write_snapshot(&mut self, containers: &[Container], programs: &[Program]) -> Result<(), StoreError> {
+        // What is not there after an error is written again.
         let (old_containers, old_programs) = self.snapshot.take().unzip();
         // Programs refer to containers: these are written first, and read last.
-        if old_containers.as_deref() != Some(containers) {
-            self.replace(containers)?;
-        }
-        if old_programs.as_deref() != Some(programs) {
-            self.replace(programs)?;
-        }
-        self.snapshot = Some((containers.to_vec(), programs.to_vec()));
+        let containers = self.replace(old_containers, containers)?;
+        let programs = self.replace(old_programs, programs)?;
+        self.snapshot = Some((containers, programs));
         Ok(())
     }
 
@@ -266,9 +263,14 @@ impl RunWriter {
         Ok(())
     }
 
-    fn replace<T: Table>(&self, rows: &[T]) -> Result<(), StoreError> {
+    /// Writes a table anew, unless it is as it was. Returns what is on the disk.
+    fn replace<T: Table + Clone + PartialEq>(&self, old: Option<Vec<T>>, rows: &[T]) -> Result<Vec<T>, StoreError> {
+        if let Some(old) = old.filter(|old| old == rows) {
+            return Ok(old);
+        }
         let path = self.folder.join(T::NAME).with_extension(self.format.ending());
-        Staged::table(path, self.format, [Ok(rows)])?.publish()
+        Staged::table(path, self.format, [Ok(rows)])?.publish()?;
+        Ok(rows.to_vec())
     }
 }
 

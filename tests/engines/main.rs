@@ -1,7 +1,7 @@
 //! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
-//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `engines_alive`, `every_call`, `in_docker`, `in_force`, `in_runtimes`,
+//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `engines_alive`, `every_call`, `idle`, `in_docker`, `in_force`, `in_runtimes`,
 //! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`, `unit`, `within_size`). Does not: anything that passes without root
 //! (see the other files of `tests/`).
 //!
@@ -25,6 +25,7 @@ mod every_call;
 mod full_disk;
 mod gate;
 mod harness;
+mod idle;
 mod image;
 mod in_docker;
 mod in_force;

@@ -62,6 +62,16 @@ impl Recorder {
         Self { process, store }
     }
 
+    /// The recorder itself.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Where it records.
+    pub(crate) fn store(&self) -> &Path {
+        self.store.path()
+    }
+
     /// Lets nothing run of it while something happens, as on a machine that has no time for it.
     pub(crate) fn asleep(&self, happens: impl FnOnce()) {
         self.process.signal(Signal::SIGSTOP);

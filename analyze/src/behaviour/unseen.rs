@@ -39,6 +39,12 @@ impl Behaviour {
         unseen.filter(|(identity, _)| told.insert(*identity)).map(|(_, facts)| facts).collect()
     }
 
+    /// How many containers there are: one that several runs recorded is one.
+    pub fn individuals(&self) -> usize {
+        let identities = self.containers.iter().map(|(instance, facts)| self.identity(&instance.run, facts));
+        identities.collect::<BTreeSet<_>>().len()
+    }
+
     /// Recordings: runs that continue each other are one.
     pub fn recordings(&self) -> usize {
         let goes_on =

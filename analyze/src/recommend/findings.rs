@@ -133,7 +133,7 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     }
     let running: Vec<String> = behaviour.starts_unseen().into_iter().map(|facts| facts.name.clone()).collect();
     if !running.is_empty() {
-        let of = behaviour.containers().len();
+        let of = behaviour.individuals();
         let text = format!(
             "incomplete: {} of {} ran before recording began; how they start was not seen",
             running.len(),
@@ -174,11 +174,11 @@ pub(crate) fn removed(behaviour: &Behaviour) -> Vec<Finding> {
         let lost = behaviour.may_have_lost(removed);
         let (severity, word) = if lost { (Severity::Incomplete, "incomplete: ") } else { (Severity::Note, "") };
         let runs = counted(usize::try_from(removed.runs).unwrap_or(usize::MAX), "run");
-        let verb = if removed.runs == 1 { "was" } else { "were" };
+        let (verb, who) = if removed.runs == 1 { ("was", "it") } else { ("were", "they") };
         let (first, last) = (time(removed.first_ns), time(removed.last_ns));
         let text = format!(
             "{word}{runs}, recorded from {first} to {last}, {verb} removed to keep the store within its size; what only \
-             they saw is missing"
+             {who} saw is missing"
         );
         let advice = "Take profiles before runs are removed, or record with a larger --max-size.";
         finding(severity, Kind::RunsRemoved, text, advice, Vec::new())

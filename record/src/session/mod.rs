@@ -172,6 +172,8 @@ impl<'storage> Session<'storage> {
 
     fn run(&mut self, observe: &mut Observe<'_>) -> Result<End, RecordError> {
         self.remove_oldest(observe)?;
+        // Before anything else, for a recording may be over in no time.
+        self.meter.turn(&self.kernel)?;
         match &self.options.target {
             Target::Containers { .. } => {
                 self.kernel.attach()?;

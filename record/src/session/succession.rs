@@ -71,7 +71,7 @@ impl Session<'_> {
         self.meter.end_sample(&self.kernel)?;
         ended.ended_ns = Some(self.window_start_ns);
         ended.cost = Some(self.cost()?);
-        self.meter.begin_run()?;
+        self.meter.begin_run(&self.kernel)?;
         self.windows = 0;
         self.runs += 1;
         self.pass_on();

@@ -1,5 +1,6 @@
 //! Whom the recording follows: containers that run already, those that announce themselves, and a command of its own.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::fd::AsFd;
@@ -40,8 +41,11 @@ impl Session<'_> {
     fn add_found(&mut self, note: impl Fn(&mut Counters, u32)) -> Result<(), RecordError> {
         let now_ns = self.clock.now_ns()?;
         let mut added = false;
+        // Most were found before: their cgroups, one in each hierarchy, need not be looked at again.
+        let running = self.containers.recorded().filter(|row| row.ended_ns.is_none());
+        let running: BTreeSet<String> = running.map(|row| row.id.clone()).collect();
         for mut found in self.running.find() {
-            if !self.containers.may_want(&found) {
+            if running.contains(&found.row.id) || !self.containers.may_want(&found) {
                 continue;
             }
             let cgroups = cgroups_of(&found, &self.hierarchies);

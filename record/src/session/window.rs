@@ -55,6 +55,9 @@ impl Session<'_> {
 
     /// Gives back what ended containers held, once nobody can enter their cgroups any more.
     pub(super) fn settle(&mut self, ended: &[u32]) -> Result<(), RecordError> {
+        if ended.is_empty() {
+            return Ok(());
+        }
         let owners = self.kernel.cgroup_owners()?;
         for number in ended.iter().filter(|number| !owners.contains(number)) {
             self.kernel.forget_container(*number)?;

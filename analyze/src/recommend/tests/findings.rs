@@ -123,7 +123,7 @@ fn a_start_that_an_earlier_run_saw_was_seen() {
     });
     let found = |behaviour: &Behaviour| kinds(&recommend(behaviour, &Policy::default()).unwrap());
     let both = all(&first.recording).merge(all(&second.recording));
-    assert_eq!(both.recordings(), 1);
+    assert_eq!((both.recordings(), both.individuals()), (1, 1));
     assert!(!found(&both).contains(&Kind::AlreadyRunning));
     assert!(!found(&both).contains(&Kind::RecordedTwice));
     assert!(found(&all(&second.recording)).contains(&Kind::AlreadyRunning));
