@@ -1,8 +1,9 @@
 //! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
 //!
 //! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
-//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `engines_alive`, `every_call`, `idle`, `in_docker`, `in_force`, `in_runtimes`,
-//! `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`, `unit`, `within_size`). Does not: anything that passes without root
+//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `engines_alive`, `every_call`, `idle`, `in_docker`,
+//! `in_force`, `in_runtimes`, `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`, `unit`, `watched`,
+//! `within_size`). Does not: anything that passes without root
 //! (see the other files of `tests/`).
 //!
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
@@ -48,4 +49,5 @@ mod site;
 mod survey;
 mod unit;
 mod wait;
+mod watched;
 mod within_size;

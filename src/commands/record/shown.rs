@@ -190,3 +190,35 @@ fn who(row: &Container) -> String {
     let image = row.image.as_deref().map(|image| format!("{}, ", visible(image))).unwrap_or_default();
     format!("{} ({image}{})", visible(&row.name), visible(&row.engine))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hostile() -> Container {
+        let row = serde_json::json!({
+            "container": 1, "id": "0123", "name": "x\n\u{1b}[2J\rmore", "image": "i\u{202e}", "engine": "docker",
+            "runtime": null, "pod": null, "labels_json": "{}", "entrypoint_json": null, "no_new_privs": null,
+            "capabilities_json": null, "seccomp_json": null, "sysctls_json": "{}", "limits_json": "{}",
+            "network_json": null, "cgroup_path": "", "started_ns": 1_000_000_000, "ended_ns": 66_000_000_000_i64,
+            "already_running": true, "resolved": true,
+        });
+        serde_json::from_value(row).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_a_container_is_called() {
+        let row = hostile();
+        assert_eq!(seen(&row), "container x\\n\\u{1b}[2J\\rmore (i\\u{202e}, docker) seen, already running");
+        assert_eq!(ended(&row), "container x\\n\\u{1b}[2J\\rmore ended after 1m 5s");
+    }
+
+    #[test]
+    fn what_is_removed_is_named_with_its_time_and_size() {
+        let run = RemovedRun { run: "a".to_owned(), started_ns: 0, ended_ns: Some(60_000_000_000), bytes: 3_100_000 };
+        let when = "recorded from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z, 3.1 MB";
+        assert_eq!(removed(&run), format!("removed run a ({when}) to keep the store within its size"));
+        let cut_off = RemovedRun { ended_ns: None, ..run };
+        assert!(removed(&cut_off).contains("from 1970-01-01T00:00:00Z, 3.1 MB"));
+    }
+}
