@@ -243,8 +243,9 @@ impl<'storage> Session<'storage> {
         }
         self.seal()?;
         self.pace.begin_window();
-        self.keep_within(observe)?;
+        // Before another run goes on, which knows nothing of those that have ended.
         self.news.tell(&self.containers, Patience::Over, observe);
+        self.keep_within(observe)?;
         observe(&Notice::Progress(&self.progress()?));
         Ok(())
     }
