@@ -82,7 +82,8 @@ install_to_build
 # Without these, only the tests that use them cannot run, and say so.
 (install_missing runc:runc crun:crun docker.io:dockerd containerd:ctr podman:podman apparmor:apparmor_parser strace:strace bpftrace:bpftrace \
     mmdebstrap:mmdebstrap 'debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg' \
-    busybox-static:busybox e2fsprogs:mkfs.ext4 util-linux:setpriv shellcheck:shellcheck) || say 'tests that need one of them are SKIPPED'
+    busybox-static:busybox e2fsprogs:mkfs.ext4 util-linux:setpriv shellcheck:shellcheck \
+    fish:fish zsh:zsh mandoc:mandoc man-db:man lintian:lintian) || say 'tests that need one of them are SKIPPED'
 prepare_cargo
 say "building in $CARGO_TARGET_DIR; the first build takes a quarter of an hour, later ones a minute"
 
@@ -103,6 +104,7 @@ fi
 for name in $PRIVILEGED; do
     tests "$@" --workspace --test "$name" -- --test-threads=1
 done
+check mmdebstrap scripts/test-deb.sh
 
 if [ "$skipped" -eq 0 ]; then
     printf '\n%s passed, %s failed\n' "$passed" "$failed"
