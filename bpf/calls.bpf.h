@@ -147,7 +147,7 @@ static __noinline bool settle_waiting(__u32 stack, __u32 slot, long result)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), stack, slot;
+	__u32 cpu = bpf_get_smp_processor_id(), stack, slot, bank, index;
 	struct task_struct *task;
 	struct ctrec_cells *mine;
 	struct ctrec_cell *cell;
@@ -173,10 +173,12 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		slot = waiting_of(stack)->slot;
 	if ((__u32)number >= CTREC_CELLS || is_compat(task) || needs_care(number))
 		goto slow;
-	inner = bpf_map_lookup_elem(&cells, &slot);
+	bank = slot / CTREC_BANK;
+	inner = bpf_map_lookup_elem(&cells, &bank);
 	if (!inner)
 		goto slow;
-	mine = bpf_map_lookup_elem(inner, &cpu);
+	index = slot % CTREC_BANK * config.cpus + cpu;
+	mine = bpf_map_lookup_elem(inner, &index);
 	if (!mine)
 		goto slow;
 	if ((__u32)entry == WAITING && !settle_waiting(stack, slot, result))

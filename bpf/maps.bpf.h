@@ -72,8 +72,9 @@ struct ctrec_wire_types {
 struct ctrec_wire_types *ctrec_wire_types;
 
 /*
- * Counters: slot -> array of one ctrec_cells per possible CPU. User space makes the inner map when a slot appears, so
- * memory is 8 KiB per slot and CPU and none for slots that do not exist. Until it is there, calls go to `sparse`.
+ * Counters: bank of slots -> array of one ctrec_cells per slot and possible CPU. User space makes a bank when the first
+ * of its slots appears, so memory is 8 KiB per slot and CPU and next to none for slots that do not exist. Until it is
+ * there, calls go to `sparse`.
  */
 struct cells_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -85,14 +86,17 @@ struct cells_map {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, CTREC_SLOTS);
+	__uint(max_entries, CTREC_SLOTS / CTREC_BANK);
 	__type(key, __u32);
 	__array(values, struct cells_map);
 } cells SEC(".maps");
 
-/* Slot indices that are free, filled by user space. Empty: calls of a new slot are a loss. */
+/*
+ * Slot indices that are free, filled by user space. Empty: calls of a new slot are a loss. A stack, so that banks which
+ * are there are used again before others are made.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, CTREC_SLOTS);
 	__type(value, __u32);
 } free_slots SEC(".maps");

@@ -13,8 +13,10 @@ enum ctrec_limits {
 	CTREC_CELLS = 512,
 	/* (number, errno) pairs kept beside the cells of one slot and CPU, a power of two; more go to `sparse`. */
 	CTREC_ERRNOS = 256,
-	/* Slots alive at once. An index is 4 bytes here; memory for cells is made when a slot appears. */
+	/* Slots alive at once. An index is 4 bytes here; memory for cells is made when slots appear. */
 	CTREC_SLOTS = 16384,
+	/* Slots whose cells are made together: the kernel waits for every CPU when a map is put into another. */
+	CTREC_BANK = 16,
 	/* Entries of the thread cache, a power of two. A collision costs time, not correctness. */
 	CTREC_THREADS = 65536,
 	/* CPUs that the kernel side has room for, a power of two: more than any distribution's kernel is built for. */

@@ -3,7 +3,7 @@
 //! Lives here: differences. Does not: reading maps (see `kernel`), the rows (see `gathered::checks`), calls (see
 //! `counters`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::clock::{Clock, Moment};
 use crate::error::RecordError;
@@ -122,11 +122,11 @@ impl Checks {
         self.askers.clear();
     }
 
-    /// Forgets what belongs to a container that was dropped or has ended.
-    pub(crate) fn forget_container(&mut self, container: u32) {
-        self.kinds.retain(|_, kind| kind.place.container != container);
+    /// Forgets what belongs to containers that were dropped or have ended.
+    pub(crate) fn forget_containers(&mut self, ended: &BTreeSet<u32>) {
+        self.kinds.retain(|_, kind| !ended.contains(&kind.place.container));
         self.ends.retain(|(check, _), _| self.kinds.contains_key(check));
         self.askers.retain(|(check, _), _| self.kinds.contains_key(check));
-        self.identities.retain(|(owner, _), _| *owner != container);
+        self.identities.retain(|(owner, _), _| !ended.contains(owner));
     }
 }

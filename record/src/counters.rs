@@ -2,15 +2,13 @@
 //!
 //! Lives here: differences. Does not: reading maps (see `kernel`), the rows made of what grew (see `gathered`).
 
-use std::collections::{BTreeMap, HashMap};
-use std::os::fd::AsFd;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ctrec_recording::{LossKind, Segment, Window};
 
-use crate::cells::{self, CellsView};
+use crate::cells::CellsView;
 use crate::checks::Checks;
 use crate::clock::{Clock, Moment};
-use crate::cost::kernel_bytes;
 use crate::error::RecordError;
 use crate::gathered::{CallKey, Counts, Gathered};
 use crate::kernel::Kernel;
@@ -20,7 +18,6 @@ use crate::wire::{self, SUCCEEDED, WireError};
 #[derive(Debug)]
 struct Slot {
     key: wire::SlotKey,
-    map: Option<libbpf_rs::MapHandle>,
     succeeded: HashMap<u32, u32>,
     errnos: HashMap<(u32, u32), u32>,
 }
@@ -54,39 +51,39 @@ impl Counters {
     }
 
     /// A slot has appeared: gives it counters.
-    pub(crate) fn add_slot(&mut self, kernel: &Kernel<'_>, slot: u32, key: wire::SlotKey) -> Result<(), RecordError> {
+    pub(crate) fn add_slot(
+        &mut self,
+        kernel: &mut Kernel<'_>,
+        slot: u32,
+        key: wire::SlotKey,
+    ) -> Result<(), RecordError> {
         if self.slots.get(&slot).is_some_and(|known| wire::bytes(&known.key) == wire::bytes(&key)) {
             return Ok(());
         }
-        let map = Some(kernel.give_cells(slot)?);
-        let (succeeded, errnos) = (HashMap::new(), HashMap::new());
-        self.slots.insert(slot, Slot { key, map, succeeded, errnos });
+        kernel.give_cells(slot)?;
+        self.slots.insert(slot, Slot { key, succeeded: HashMap::new(), errnos: HashMap::new() });
         Ok(())
     }
 
-    /// Forgets the slots of a container that was dropped or has ended; their indices will mean something else.
-    pub(crate) fn forget_container(&mut self, container: u32) {
-        let gone: Vec<u32> =
-            self.slots.iter().filter(|(_, slot)| slot.key.container == container).map(|(index, _)| *index).collect();
-        for index in &gone {
-            self.slots.remove(index);
-        }
-        self.sparse.retain(|(slot, ..), _| !gone.contains(slot));
-        self.arguments.retain(|(slot, ..), _| !gone.contains(slot));
-        self.starts.retain(|(owner, ..), _| *owner != container);
-        self.checks.forget_container(container);
+    /// Forgets the slots of containers that were dropped or have ended; their indices will mean something else.
+    pub(crate) fn forget_containers(&mut self, ended: &BTreeSet<u32>) {
+        self.slots.retain(|_, slot| !ended.contains(&slot.key.container));
+        self.sparse.retain(|(slot, ..), _| self.slots.contains_key(slot));
+        self.arguments.retain(|(slot, ..), _| self.slots.contains_key(slot));
+        self.starts.retain(|(owner, ..), _| !ended.contains(owner));
+        self.checks.forget_containers(ended);
     }
 
     /// Drops what was gathered of a container that turned out not to be wanted.
     pub(crate) fn drop_container(&mut self, container: u32) {
-        self.forget_container(container);
+        self.forget_containers(&BTreeSet::from([container]));
         self.gathered.drop_container(container);
     }
 
     /// Reads everything that grew since the last time. `wanted` tells whether a container's counts are to be read yet.
     pub(crate) fn gather(
         &mut self,
-        kernel: &Kernel<'_>,
+        kernel: &mut Kernel<'_>,
         clock: &Clock,
         window_start_ns: i64,
         wanted: impl Fn(u32) -> bool,
@@ -95,8 +92,8 @@ impl Counters {
         for (key, slot) in kernel.slots()? {
             self.add_slot(kernel, slot, key)?;
         }
-        for slot in self.slots.values_mut().filter(|slot| wanted(slot.key.container)) {
-            gather_cells(slot, kernel.cpus(), (clock, now, window_start_ns), &mut self.gathered)?;
+        for (index, slot) in self.slots.iter_mut().filter(|(_, slot)| wanted(slot.key.container)) {
+            gather_cells(kernel, *index, slot, (clock, now, window_start_ns), &mut self.gathered)?;
         }
         self.gather_sparse(kernel, clock, window_start_ns, &wanted)?;
         self.gather_arguments(kernel, &wanted)?;
@@ -204,13 +201,6 @@ impl Counters {
         self.checks.begin_run();
     }
 
-    /// Bytes of kernel memory that the slots' counters take: each as much as another.
-    pub(crate) fn bytes(&self) -> Result<u64, RecordError> {
-        let mut maps = self.slots.values().filter_map(|slot| slot.map.as_ref()).peekable();
-        let of_one = maps.peek().map(|map| kernel_bytes(map.as_fd())).transpose()?.unwrap_or_default();
-        Ok(of_one * maps.count() as u64)
-    }
-
     /// What was gathered, of the containers that are `kept`, as a segment.
     pub(crate) fn segment(&self, window: Window, kept: impl Fn(u32) -> bool) -> Segment {
         self.gathered.segment(window, self.exact, kept)
@@ -224,12 +214,12 @@ impl Counters {
 
 /// Sums a slot's counters over the CPUs. Sums and differences are modulo 2^32, as the counters are.
 fn gather_cells(
+    kernel: &Kernel<'_>,
+    index: u32,
     slot: &mut Slot,
-    cpus: u32,
     (clock, now, window_start_ns): (&Clock, Moment, i64),
     gathered: &mut Gathered,
 ) -> Result<(), RecordError> {
-    let Some(map) = &slot.map else { return Ok(()) };
     let mut errnos: HashMap<(u32, u32), u32> = HashMap::new();
     let mut calls: HashMap<u32, (u32, i64, i64)> = HashMap::new();
     let visit = |cells: &CellsView| {
@@ -243,7 +233,7 @@ fn gather_cells(
             *sum = (sum.0.wrapping_add(succeeded), sum.1.min(first), sum.2.max(last));
         }
     };
-    cells::read(map, cpus, visit).map_err(|source| RecordError::Cells { source })?;
+    kernel.read_cells(index, visit)?;
     for (number, (succeeded, first_ns, last_ns)) in calls {
         let of_number = |errnos: &HashMap<(u32, u32), u32>| -> Vec<(u32, u32)> {
             errnos.iter().filter(|((of, _), _)| *of == number).map(|((_, errno), count)| (*errno, *count)).collect()

@@ -3,7 +3,7 @@
 //! # Terminology
 //!
 //! - **slot**: where the kernel side counts the calls of one (container, program, origin, phase, abi).
-//! - **cells**: a slot's counters, one block per CPU.
+//! - **cells**: a slot's counters, one block per CPU; those of a **bank** of 16 slots are made together.
 //! - **join**: a process entering a container's cgroup from outside: its first process, or an exec.
 //! - **followed**: a thread whose container, program, origin and phase the kernel side knows.
 //!

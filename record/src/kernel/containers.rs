@@ -1,13 +1,14 @@
 //! Containers and slots in the kernel's maps: entered, and given back when they have ended.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::os::fd::{AsFd, AsRawFd};
 
-use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use libbpf_rs::{MapCore, MapFlags};
 
-use super::maps::{absent_is_fine, entries, map_error, remove, update};
+use super::maps::{entries, map_error, remove, update};
 use super::{Init, Kernel};
-use crate::cells;
+use crate::cells::{self, CellsView};
 use crate::error::RecordError;
 use crate::wire::{self, CgroupKey, KernelContainer};
 
@@ -52,51 +53,64 @@ impl Kernel<'_> {
             }
         }
         self.clear_thread_cache()?;
-        self.forget_container(container)
+        self.forget_containers(&BTreeSet::from([container]))
     }
 
-    /// Gives back what a container that has ended held in the kernel.
-    pub(crate) fn forget_container(&mut self, container: u32) -> Result<(), RecordError> {
-        let slots = self.slots()?;
+    /// Gives back what containers that have ended held in the kernel. All at once: each look is at everything there is.
+    pub(crate) fn forget_containers(&mut self, ended: &BTreeSet<u32>) -> Result<(), RecordError> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let gone: Vec<_> = self.slots()?.into_iter().filter(|(key, _)| ended.contains(&key.container)).collect();
         let maps = &self.skel.maps;
-        let gone: Vec<_> = slots.into_iter().filter(|(key, _)| key.container == container).collect();
-        for (key, slot) in &gone {
+        for (key, _) in &gone {
             remove(&maps.slots, "slots", key)?;
-            maps.cells.delete(wire::bytes(slot)).or_else(absent_is_fine).map_err(map_error("cells"))?;
         }
-        let gone: Vec<u32> = gone.into_iter().map(|(_, slot)| slot).collect();
-        for (key, _) in self.sparse()? {
-            if gone.contains(&key.slot) {
-                remove(&self.skel.maps.sparse, "sparse", &key)?;
-            }
-        }
-        for (key, _) in self.arguments()? {
-            if gone.contains(&key.slot) {
-                remove(&self.skel.maps.arguments, "arguments", &key)?;
-            }
-        }
-        self.forget_checks(&gone)?;
-        for (key, _) in self.starts()? {
-            if key.container == container {
-                remove(&self.skel.maps.starts, "starts", &key)?;
-            }
+        let slots: BTreeSet<u32> = gone.into_iter().map(|(_, slot)| slot).collect();
+        self.forget_slots(&slots)?;
+        for (key, _) in self.starts()?.iter().filter(|(key, _)| ended.contains(&key.container)) {
+            remove(&self.skel.maps.starts, "starts", key)?;
         }
         for (key, _) in entries::<wire::ProgramKey, u32>(&self.skel.maps.programs, "programs")? {
-            if key.container == container {
+            if ended.contains(&key.container) {
                 remove(&self.skel.maps.programs, "programs", &key)?;
             }
         }
-        remove(&self.skel.maps.containers, "containers", &container)?;
-        for slot in gone {
+        for container in ended {
+            remove(&self.skel.maps.containers, "containers", container)?;
+        }
+        self.resting.extend(slots);
+        Ok(())
+    }
+
+    /// Gives back the slots of containers that were forgotten a window ago: until then a thread of one that was dropped
+    /// may have been in the midst of counting.
+    pub(crate) fn free_rested_slots(&mut self) -> Result<(), RecordError> {
+        let rested = std::mem::take(&mut self.resting);
+        if rested.is_empty() {
+            return Ok(());
+        }
+        self.forget_slots(&rested)?;
+        for slot in rested {
             let compat = &mut self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?.compat_slots;
             compat[slot as usize] = 0;
+            if let Some(bank) = self.banks.get(&(slot / wire::BANK)) {
+                cells::clear(bank.as_fd(), slot, self.cpus).map_err(|source| RecordError::Cells { source })?;
+            }
             self.free_slot(slot)?;
         }
         Ok(())
     }
 
-    fn forget_checks(&self, slots: &[u32]) -> Result<(), RecordError> {
+    /// What was counted for slots beside their cells.
+    fn forget_slots(&self, slots: &BTreeSet<u32>) -> Result<(), RecordError> {
         let maps = &self.skel.maps;
+        for (key, _) in self.sparse()?.iter().filter(|(key, _)| slots.contains(&key.slot)) {
+            remove(&maps.sparse, "sparse", key)?;
+        }
+        for (key, _) in self.arguments()?.iter().filter(|(key, _)| slots.contains(&key.slot)) {
+            remove(&maps.arguments, "arguments", key)?;
+        }
         let of_slots = |(key, _): &(wire::CheckKey, wire::Check)| slots.contains(&key.slot);
         let gone: Vec<_> = self.checks()?.into_iter().filter(of_slots).collect();
         let ids: BTreeSet<u32> = gone.iter().map(|(_, check)| check.id).collect();
@@ -116,15 +130,24 @@ impl Kernel<'_> {
     }
 
     pub(super) fn free_slot(&self, slot: u32) -> Result<(), RecordError> {
-        let queue = &self.skel.maps.free_slots;
-        queue.update(&[], wire::bytes(&slot), MapFlags::ANY).map_err(map_error("free_slots"))
+        let stack = &self.skel.maps.free_slots;
+        stack.update(&[], wire::bytes(&slot), MapFlags::ANY).map_err(map_error("free_slots"))
     }
 
-    /// Gives a slot its counters. Until then its calls are counted in `sparse`.
-    pub(crate) fn give_cells(&self, slot: u32) -> Result<MapHandle, RecordError> {
-        let map = cells::create(self.cpus).map_err(map_error("cells"))?;
-        let fd = u32::try_from(map.as_fd().as_raw_fd()).map_err(|_| RecordError::Skeleton)?;
-        update(&self.skel.maps.cells, "cells", &slot, &fd)?;
-        Ok(map)
+    /// Sees to it that a slot has counters. Until then its calls are counted in `sparse`.
+    pub(crate) fn give_cells(&mut self, slot: u32) -> Result<(), RecordError> {
+        if let Entry::Vacant(place) = self.banks.entry(slot / wire::BANK) {
+            let map = cells::create(self.cpus).map_err(map_error("cells"))?;
+            let fd = u32::try_from(map.as_fd().as_raw_fd()).map_err(|_| RecordError::Skeleton)?;
+            update(&self.skel.maps.cells, "cells", place.key(), &fd)?;
+            place.insert(map);
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with the counters of a slot on each CPU.
+    pub(crate) fn read_cells(&self, slot: u32, visit: impl FnMut(&CellsView)) -> Result<(), RecordError> {
+        let Some(bank) = self.banks.get(&(slot / wire::BANK)) else { return Ok(()) };
+        cells::read(bank.as_fd(), slot, self.cpus, visit).map_err(|source| RecordError::Cells { source })
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use libbpf_rs::{Iter, MapCore, MapFlags};
+use libbpf_rs::Iter;
 
 use super::Kernel;
-use super::maps::{entries, map_error, remove};
+use super::maps::{entries, entry, remove};
 use crate::error::RecordError;
 use crate::wire::{self, CgroupKey, KernelContainer, KernelPath, SlotKey};
 
@@ -43,8 +43,7 @@ impl Kernel<'_> {
         if check >= wire::CHECKS {
             return Ok(None);
         }
-        let found = counts.lookup(wire::bytes(&check), MapFlags::ANY).map_err(map_error("check_counts"))?;
-        Ok(found.map(|bytes| wire::read(&bytes)).transpose()?)
+        entry(counts, "check_counts", &check)
     }
 
     /// How the other calls ended.
@@ -78,6 +77,11 @@ impl Kernel<'_> {
     /// The kernel's view of the containers.
     pub(crate) fn containers(&self) -> Result<BTreeMap<u32, KernelContainer>, RecordError> {
         Ok(entries(&self.skel.maps.containers, "containers")?.into_iter().collect())
+    }
+
+    /// The kernel's view of one container.
+    pub(crate) fn container(&self, container: u32) -> Result<Option<KernelContainer>, RecordError> {
+        entry(&self.skel.maps.containers, "containers", &container)
     }
 
     /// Containers that still have a cgroup.

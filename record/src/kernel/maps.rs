@@ -2,6 +2,7 @@
 
 use libbpf_rs::{MapCore, MapFlags};
 
+use super::batch;
 use crate::error::RecordError;
 use crate::wire::{self, Wire};
 
@@ -29,11 +30,16 @@ pub(super) fn remove<K: Wire>(map: &impl MapCore, name: &'static str, key: &K) -
 
 /// All entries. One that is added meanwhile may be missed, and is found the next time; counts are never reset.
 pub(super) fn entries<K: Wire, V: Wire>(map: &impl MapCore, name: &'static str) -> Result<Vec<(K, V)>, RecordError> {
-    let mut found = Vec::new();
-    for key in map.keys() {
-        if let Some(value) = map.lookup(&key, MapFlags::ANY).map_err(map_error(name))? {
-            found.push((wire::read(&key)?, wire::read(&value)?));
-        }
-    }
-    Ok(found)
+    let found = batch::read(map).map_err(map_error(name))?;
+    found.entries().map(|(key, value)| Ok((wire::read(key)?, wire::read(value)?))).collect()
+}
+
+/// One entry.
+pub(super) fn entry<K: Wire, V: Wire>(
+    map: &impl MapCore,
+    name: &'static str,
+    key: &K,
+) -> Result<Option<V>, RecordError> {
+    let found = map.lookup(wire::bytes(key), MapFlags::ANY).map_err(map_error(name))?;
+    Ok(found.map(|value| wire::read(&value)).transpose()?)
 }

@@ -4,17 +4,18 @@
 //! read; `maps`, how one entry is. Does not: what the kernel must offer (see `requirements`), events (see `events`), what the
 //! numbers mean (see `counters`), which container is which.
 
+mod batch;
 mod containers;
 mod counts;
 mod maps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Link, OpenObject, Program, ProgramImpl, ProgramInput};
+use libbpf_rs::{Link, MapHandle, OpenObject, Program, ProgramImpl, ProgramInput};
 
 use ctrec_recording::Hook;
 
@@ -68,6 +69,10 @@ pub(crate) struct Kernel<'storage> {
     check_hook: Option<CheckHook>,
     /// Containers that user space enters. The kernel side numbers its own, from 1.
     next_container: u32,
+    /// Counters, by bank of slots. Kept for the next slots when their owners are gone.
+    banks: BTreeMap<u32, MapHandle>,
+    /// Slots that are given back at the next window.
+    resting: BTreeSet<u32>,
 }
 
 impl fmt::Debug for Kernel<'_> {
@@ -98,8 +103,10 @@ impl<'storage> Kernel<'storage> {
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
         let skel = open.load().map_err(load)?;
         let (links, exact_refusals) = (Vec::new(), parts.exact_refusals);
-        let kernel = Self { skel, links, cpus, exact_exec, exact_refusals, check_hook, next_container: 1 << 31 };
-        for slot in 1..wire::SLOTS {
+        let (banks, resting, next_container) = (BTreeMap::new(), BTreeSet::new(), 1 << 31);
+        let kernel = Self { skel, links, cpus, exact_exec, exact_refusals, check_hook, next_container, banks, resting };
+        // What is pushed last is taken first: the first bank is filled before the second is made.
+        for slot in (1..wire::SLOTS).rev() {
             kernel.free_slot(slot)?;
         }
         Ok(kernel)
@@ -171,11 +178,6 @@ impl<'storage> Kernel<'storage> {
         Ok(Moment { time_ns: bss.clock_now.time_ns, jiffies: bss.clock_now.jiffies })
     }
 
-    /// Possible CPUs.
-    pub(crate) fn cpus(&self) -> u32 {
-        self.cpus
-    }
-
     fn loaded(&self) -> impl Iterator<Item = Program<'_>> {
         self.skel.object().progs().filter(ProgramImpl::autoload)
     }
@@ -203,11 +205,13 @@ impl<'storage> Kernel<'storage> {
         Ok(sum)
     }
 
-    /// Bytes of kernel memory that programs and maps take, those of the slots' counters left out.
+    /// Bytes of kernel memory that programs and maps take.
     pub(crate) fn bytes(&self) -> Result<u64, RecordError> {
         let programs = self.loaded().map(|program| kernel_bytes(program.as_fd())).sum::<Result<u64, _>>()?;
         let maps = self.skel.object().maps().map(|map| kernel_bytes(map.as_fd())).sum::<Result<u64, _>>()?;
-        Ok(programs + maps)
+        let mut banks = self.banks.values().peekable(); /* each takes as much as another */
+        let of_one = banks.peek().map(|bank| kernel_bytes(bank.as_fd())).transpose()?.unwrap_or_default();
+        Ok(programs + maps + of_one * banks.count() as u64)
     }
 
     /// The ring buffer.

@@ -28,7 +28,7 @@ impl Session<'_> {
 
     /// What the run cost, with what the kernel holds for it.
     pub(super) fn cost(&self) -> Result<Cost, RecordError> {
-        let kernel_bytes = self.kernel.bytes()? + self.counters.bytes()?;
+        let kernel_bytes = self.kernel.bytes()?;
         Ok(Cost { kernel_bytes: Some(kernel_bytes), ..self.meter.of_run()? })
     }
 

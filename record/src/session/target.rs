@@ -94,7 +94,7 @@ impl Session<'_> {
             match message {
                 Message::Cgroup(place) => self.containers.cgroup_made(&place),
                 Message::Joined(arrival) => self.joined(&arrival)?,
-                Message::Slot(event) => self.counters.add_slot(&self.kernel, event.slot, event.key)?,
+                Message::Slot(event) => self.counters.add_slot(&mut self.kernel, event.slot, event.key)?,
                 Message::Program(program) => self.executed(program)?,
                 Message::Empty => {} /* seen at the next window, in the kernel's own numbers */
             }
@@ -105,7 +105,7 @@ impl Session<'_> {
     /// A program was executed for the first time: what its file permits can be read while the container lives.
     fn executed(&mut self, program: NewProgram) -> Result<(), RecordError> {
         self.containers.add_programs(&self.kernel.take_paths()?);
-        let init = self.kernel.containers()?.get(&program.event.container).map(|container| container.init_tid);
+        let init = self.kernel.container(program.event.container)?.map(|container| container.init_tid);
         let processes = [Some(program.pid), init, self.command.is_some().then(std::process::id)];
         self.containers.read_file_capabilities(program.program, processes.into_iter().flatten());
         Ok(())

@@ -1,5 +1,6 @@
 //! Windows: what goes to disk when one is over, and when the last one is.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -50,19 +51,21 @@ impl Session<'_> {
     fn gather(&mut self) -> Result<(), RecordError> {
         let containers = &self.containers;
         let recorded = |number| containers.is_recorded(number);
-        self.counters.gather(&self.kernel, &self.clock, self.window_start_ns, recorded)
+        self.counters.gather(&mut self.kernel, &self.clock, self.window_start_ns, recorded)
     }
 
     /// Gives back what ended containers held, once nobody can enter their cgroups any more.
     pub(super) fn settle(&mut self, ended: &[u32]) -> Result<(), RecordError> {
+        self.kernel.free_rested_slots()?;
         if ended.is_empty() {
             return Ok(());
         }
         let owners = self.kernel.cgroup_owners()?;
-        for number in ended.iter().filter(|number| !owners.contains(number)) {
-            self.kernel.forget_container(*number)?;
-            self.counters.forget_container(*number);
-            self.containers.settled(*number);
+        let gone: BTreeSet<u32> = ended.iter().copied().filter(|number| !owners.contains(number)).collect();
+        self.kernel.forget_containers(&gone)?;
+        self.counters.forget_containers(&gone);
+        for number in gone {
+            self.containers.settled(number);
         }
         Ok(())
     }

@@ -34,6 +34,8 @@ pub(crate) const ERRNOS: usize = ctrec_limits::CTREC_ERRNOS.0 as usize;
 pub(crate) const CHECKS: u32 = ctrec_limits::CTREC_CHECKS.0;
 /// Slots alive at once.
 pub(crate) const SLOTS: u32 = ctrec_limits::CTREC_SLOTS.0;
+/// Slots whose cells are in one map.
+pub(crate) const BANK: u32 = ctrec_limits::CTREC_BANK.0;
 /// Outcome of a sparse count that stands for success.
 pub(crate) const SUCCEEDED: u32 = ctrec_outcome::CTREC_OUTCOME_SUCCEEDED.0;
 
