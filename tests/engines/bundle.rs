@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::docker::{mount_points, report};
+use crate::docker::{V2_ALONE, mount_points, report};
 use crate::image::text;
 use crate::process::{Outcome, Process, run};
 use crate::wait::wait_for;
@@ -56,28 +56,19 @@ impl Runtime {
         }
     }
 
-    /// The words that run it on this machine. crun refuses hosts with v1 and v2 cgroups side by side: there it gets a
-    /// mount namespace in which v2 is alone.
-    fn words(self) -> Vec<&'static str> {
-        match self {
-            Self::Runc => vec!["runc"],
-            Self::Crun if cgroups_are_v2() => vec!["crun", "--cgroup-manager=cgroupfs"],
-            Self::Crun => vec![
-                "unshare",
-                "--mount",
-                "sh",
-                "-c",
-                "mount -t cgroup2 none /sys/fs/cgroup && exec \"$@\"",
-                "sh",
-                "crun",
-                "--cgroup-manager=cgroupfs",
-            ],
-        }
+    /// Whether it runs on this machine as it is: crun refuses hosts with v1 and v2 cgroups side by side.
+    fn runs_here(self) -> bool {
+        self == Self::Runc || mount_points().contains(&(PathBuf::from("/sys/fs/cgroup"), "cgroup2".to_owned()))
     }
-}
 
-fn cgroups_are_v2() -> bool {
-    mount_points().contains(&(PathBuf::from("/sys/fs/cgroup"), "cgroup2".to_owned()))
+    /// The words that run it.
+    fn words(self, on_v2: bool) -> Vec<&'static str> {
+        let words: &[&str] = match self {
+            Self::Runc => &["runc"],
+            Self::Crun => &["crun", "--cgroup-manager=cgroupfs"],
+        };
+        if on_v2 { [&V2_ALONE, words].concat() } else { words.to_vec() }
+    }
 }
 
 /// What a container is to be.
@@ -89,6 +80,8 @@ pub(crate) struct Spec {
     pub(crate) command: Vec<String>,
     /// Host files and folders that it sees, read-only.
     pub(crate) mounts: Vec<(PathBuf, String)>,
+    /// User and group that it runs as.
+    pub(crate) user: (u32, u32),
     /// Whether its processes may gain no privileges.
     pub(crate) no_new_privs: bool,
     /// `linux.seccomp`; none: no filter.
@@ -98,6 +91,7 @@ pub(crate) struct Spec {
 /// A container of a runtime, from bundle to deletion. Deleted on drop.
 pub(crate) struct Bundle {
     runtime: Runtime,
+    on_v2: bool,
     id: String,
     process: Option<Process>,
     folder: TempDir,
@@ -106,11 +100,20 @@ pub(crate) struct Bundle {
 impl Bundle {
     /// Makes a bundle; nothing runs yet.
     pub(crate) fn new(runtime: Runtime, spec: &Spec) -> Self {
+        Self::make(runtime, !runtime.runs_here(), spec)
+    }
+
+    /// The same for a host with v2 cgroups alone.
+    pub(crate) fn new_on_v2(runtime: Runtime, spec: &Spec) -> Self {
+        Self::make(runtime, true, spec)
+    }
+
+    fn make(runtime: Runtime, on_v2: bool, spec: &Spec) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let id = format!("ctrec-test-{}-{number}", std::process::id());
         let folder = TempDir::with_prefix("ctrec-bundle-").expect("a temporary folder can be made");
-        let bundle = Self { runtime, id, process: None, folder };
+        let bundle = Self { runtime, on_v2, id, process: None, folder };
         bundle.run_runtime(&["spec", "--bundle", text(bundle.folder.path())]).success();
         bundle.edit(spec);
         bundle
@@ -139,33 +142,53 @@ impl Bundle {
         self.folder.path()
     }
 
-    fn run_words(&self) -> Vec<String> {
+    /// Gives the container another id.
+    pub(crate) fn rename(&mut self, id: &str) {
+        id.clone_into(&mut self.id);
+    }
+
+    /// Runs another container of the bundle to its end.
+    pub(crate) fn run_as(&self, id: &str) -> Outcome {
+        self.start_as(id).finish()
+    }
+
+    /// Starts another container of the bundle.
+    pub(crate) fn start_as(&self, id: &str) -> Process {
+        Process::start(&words_of(&self.run_words(id)))
+    }
+
+    /// Kills another container of the bundle.
+    pub(crate) fn kill(&self, id: &str) {
+        self.run_runtime(&["kill", id, "KILL"]).success();
+    }
+
+    fn run_words(&self, id: &str) -> Vec<String> {
         let words =
-            [&self.runtime.words(), ["run", "--bundle", text(self.folder.path()), &self.id].as_slice()].concat();
+            [&self.runtime.words(self.on_v2), ["run", "--bundle", text(self.folder.path()), id].as_slice()].concat();
         words.into_iter().map(str::to_owned).collect()
     }
 
     /// Starts the container in the background.
     pub(crate) fn start(&mut self) {
-        self.process = Some(Process::start(&words_of(&self.run_words())));
+        self.process = Some(Process::start(&words_of(&self.run_words(&self.id))));
     }
 
     /// Runs the container to its end.
     pub(crate) fn run(&self) -> Outcome {
-        run(&words_of(&self.run_words()))
+        run(&words_of(&self.run_words(&self.id)))
     }
 
     /// The same, with the bundle named by a path relative to the working folder.
     pub(crate) fn run_relative(&self) -> Outcome {
         let folder = self.folder.path();
         let name = folder.file_name().map(Path::new).expect("a bundle's folder has a name");
-        let words = [&self.runtime.words(), ["run", "--bundle", text(name), &self.id].as_slice()].concat();
+        let words = [&self.runtime.words(self.on_v2), ["run", "--bundle", text(name), &self.id].as_slice()].concat();
         Process::start_in(folder.parent().expect("a bundle's folder has a parent"), &words).finish()
     }
 
     /// Starts the container in the background under another command, strace for one.
     pub(crate) fn start_under(&mut self, wrapper: &[&str]) {
-        self.process = Some(Process::start(&[wrapper, &words_of(&self.run_words())].concat()));
+        self.process = Some(Process::start(&[wrapper, &words_of(&self.run_words(&self.id))].concat()));
     }
 
     /// Process id of the container's first process, once it runs.
@@ -189,14 +212,19 @@ impl Bundle {
         self.run_runtime(&[&["exec", &self.id], command].concat())
     }
 
+    /// Sends the container's first process a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.run_runtime(&["kill", &self.id, signal]).success();
+    }
+
     /// Asks the container to end and waits for it.
     pub(crate) fn stop(&mut self) -> Outcome {
-        self.run_runtime(&["kill", &self.id, "TERM"]).success();
+        self.signal("TERM");
         self.process.take().expect("the container was started").finish()
     }
 
     fn run_runtime(&self, words: &[&str]) -> Outcome {
-        run(&[&self.runtime.words(), words].concat())
+        run(&[&self.runtime.words(self.on_v2), words].concat())
     }
 }
 
@@ -216,8 +244,9 @@ fn apply(spec: &Spec, config: &mut Value) {
     let process = &mut config["process"];
     process["terminal"] = json!(false);
     process["args"] = json!(spec.command);
+    process["user"] = json!({ "uid": spec.user.0, "gid": spec.user.1 });
     process["noNewPrivileges"] = json!(spec.no_new_privs);
-    process["capabilities"] = json!({ "bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES });
+    process["capabilities"] = capability_sets(&CAPABILITIES, spec.user.0);
     let mounts = config["mounts"].as_array_mut().expect("the runtime wrote mounts");
     for folder in
         ["/run", "/tmp", "/data", "/var/log/nginx", "/var/lib/nginx"].iter().filter(|at| exists(&spec.root, at))
@@ -235,6 +264,13 @@ fn apply(spec: &Spec, config: &mut Value) {
         Some(seccomp) => linux.insert("seccomp".to_owned(), seccomp.clone()),
         None => linux.remove("seccomp"),
     };
+}
+
+/// The sets of a process with a capability list, as engines make them: who is not root has them in the bounding set
+/// alone.
+pub(crate) fn capability_sets(list: &[&str], user: u32) -> Value {
+    let held: &[&str] = if user == 0 { list } else { &[] };
+    json!({ "bounding": list, "effective": held, "permitted": held })
 }
 
 fn exists(root: &Path, at: &str) -> bool {

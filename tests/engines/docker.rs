@@ -1,7 +1,8 @@
 //! A Docker engine of the test's own. Lives here: starting dockerd, its containers, and leaving nothing behind.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -9,6 +10,30 @@ use tempfile::TempDir;
 use crate::image::{Image, text};
 use crate::process::{Outcome, Process, run};
 use crate::wait::wait_for;
+
+/// What gives a command a host with v2 cgroups alone.
+pub(crate) const V2_ALONE: [&str; 6] = [
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    "umount --all --types cgroup
+    grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts || mount -t cgroup2 none /sys/fs/cgroup
+    exec \"$@\"",
+    "sh",
+];
+
+/// crun without limits of resources: for Docker's device rules it asks for more locked memory than some machines grant,
+/// and on a hybrid host the controllers of the others belong to v1.
+const CRUN: &str = r#"#!/bin/sh
+previous=
+for word; do
+    [ "$previous" != --bundle ] || bundle=$word
+    previous=$word
+done
+[ -z "${bundle:-}" ] || perl -0pi -e 's/"resources":(\{(?:[^{}]++|(?1))*\}),?//' "$bundle/config.json"
+exec crun "$@"
+"#;
 
 /// A dockerd with its own state and socket, beside any engine that the machine runs. Stopped on drop.
 pub(crate) struct Dockerd {
@@ -28,6 +53,21 @@ impl Dockerd {
 
     /// The same, under another command.
     pub(crate) fn start_under(wrapper: &[&str]) -> Self {
+        Self::start_with(wrapper, |_| Vec::new())
+    }
+
+    /// The same for a host with v2 cgroups alone, where it can use crun too: `docker run --runtime crun`.
+    pub(crate) fn start_with_crun() -> Self {
+        Self::start_with(&V2_ALONE, |folder| {
+            let wrapper = folder.join("crun");
+            fs::write(&wrapper, CRUN).expect("a script can be written");
+            fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).expect("a mode can be changed");
+            vec![format!("--add-runtime=crun={}", text(&wrapper))]
+        })
+    }
+
+    /// `options` get the folder in which the engine has everything.
+    fn start_with(wrapper: &[&str], options: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = TempDir::with_prefix("ctrec-docker-").expect("a temporary folder can be made");
         let at = |name: &str| text(&folder.path().join(name)).to_owned();
         let socket = format!("unix://{}", at("docker.sock"));
@@ -47,7 +87,9 @@ impl Dockerd {
             "-H",
             &socket,
         ];
-        let process = Process::start(&[wrapper, &words].concat());
+        let options = options(folder.path());
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let process = Process::start(&[wrapper, &words, &options].concat());
         let mut dockerd = Self { process: Some(process), socket, cgroups, folder };
         dockerd.wait_until_it_answers();
         dockerd

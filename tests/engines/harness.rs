@@ -16,14 +16,14 @@ fn servers_serve_the_load_in_docker() {
         return;
     }
     let dockerd = Dockerd::start();
-    for image in [Image::Servers, Image::Backends] {
+    for image in [Image::Servers, Image::Backends, Image::Scripts] {
         dockerd.import(image);
     }
     for server in Server::ALL {
         let site = Site::new(server);
         site.run_in(&dockerd, &[]);
         site.drive();
-        site.reload(&dockerd);
+        site.reload_in(&dockerd);
         assert_eq!(site.stop(&dockerd), 0, "{server:?}");
     }
 }
@@ -80,7 +80,7 @@ fn both_observers_count_what_a_program_makes() {
     ]);
     let cgroup = cgroup_of(&dockerd.pid("it"));
     crate::wait::wait_for("the programs", || dockerd.docker(&["logs", "it"]).contains("made").then_some(()));
-    let calls = observer.calls_of(cgroup);
+    let calls = observer.calls_of(&[cgroup]);
     let of = |compat, number| {
         let programs = calls.iter().filter(|seen| ["counts", "i386"].contains(&seen.thread.as_str()));
         programs.filter(|seen| (seen.compat, seen.number) == (compat, number)).map(|seen| seen.count).sum::<u64>()

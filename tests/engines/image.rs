@@ -22,6 +22,10 @@ pub(crate) enum Image {
     Servers,
     /// Debian with Postgres and `HAProxy`.
     Backends,
+    /// Debian with Python's gunicorn and Node.
+    Scripts,
+    /// Debian with systemd.
+    Systemd,
     /// A static busybox, and the test programs in `/programs`.
     Tiny,
     /// The same, with each row of [`Program::Asks`] in `/rows` and files of the image in `/lower`.
@@ -37,6 +41,8 @@ impl Image {
         match self {
             Self::Servers => "servers",
             Self::Backends => "backends",
+            Self::Scripts => "scripts",
+            Self::Systemd => "systemd",
             Self::Tiny => "tiny",
             Self::Asks => "asks",
         }
@@ -49,6 +55,8 @@ impl Image {
         match self {
             Self::Servers => self.debian("nginx-light,redis-server"),
             Self::Backends => self.debian("haproxy,postgresql"),
+            Self::Scripts => self.debian("gunicorn,nodejs"),
+            Self::Systemd => self.debian("systemd-sysv"),
             Self::Tiny => {
                 let programs: Vec<(&str, PathBuf)> = Program::ALL.iter().map(|it| (it.name(), it.binary())).collect();
                 cached(self.name(), &format!("{APPLETS:?}{programs:?}"), |archive| make_tiny(archive, &programs))

@@ -45,6 +45,7 @@ fn assert_loads_what_ctrec_compiles(runtime: Runtime) {
                 root: root.path().to_owned(),
                 command: ["/programs/blocked", "pause"].map(str::to_owned).to_vec(),
                 mounts: Vec::new(),
+                user: (0, 0),
                 no_new_privs,
                 seccomp: Some(seccomp.clone()),
             },

@@ -49,6 +49,7 @@ fn learn_in_a_bundle(runtime: Runtime) {
             root: root.path().to_owned(),
             command: ["/bin/sh", "-c", SCRIPT].map(str::to_owned).to_vec(),
             mounts: Vec::new(),
+            user: (0, 0),
             no_new_privs,
             seccomp: Some(serde_json::from_str(&profile).unwrap()),
         };

@@ -1,9 +1,7 @@
 //! Tests that record for real: they need root, an eBPF kernel, and for most of them Docker, runc or crun.
 //!
-//! Lives here: the harness (images, engines, loads, observers, each in a module of its own) and the tests that use it
-//! (`harness`, `broken`, `capabilities`, `counting`, `elsewhere`, `engines_alive`, `every_call`, `idle`, `in_docker`,
-//! `in_force`, `in_runtimes`, `learning`, `lifetimes`, `phases`, `recognised`, `refusals`, `survey`, `unit`, `watched`,
-//! `within_size`). Does not: anything that passes without root
+//! Lives here: the harness (images, engines, places, loads, observers, each in a module of its own) and the tests that
+//! use it (each module with a `#[test]`). Does not: anything that passes without root
 //! (see the other files of `tests/`).
 //!
 //! Without root or without a tool a test says `SKIPPED` on stderr and passes; with `CTREC_REQUIRE` set it fails.
@@ -34,8 +32,13 @@ mod in_runtimes;
 mod learning;
 mod lifetimes;
 mod load;
+mod many;
 mod observer;
+mod origins;
+mod own_limits;
+mod patterns;
 mod phases;
+mod places;
 mod podman;
 mod ports;
 mod process;

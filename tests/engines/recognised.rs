@@ -18,7 +18,7 @@ const COUNTS: [&str; 4] = ["/programs/counts", "1", "0", "20"];
 
 fn spec(root: &tempfile::TempDir) -> Spec {
     let command = COUNTS.map(str::to_owned).to_vec();
-    Spec { root: root.path().to_owned(), command, mounts: Vec::new(), no_new_privs: true, seccomp: None }
+    Spec { root: root.path().to_owned(), command, mounts: Vec::new(), user: (0, 0), no_new_privs: true, seccomp: None }
 }
 
 fn only_run(store: &tempfile::TempDir) -> Recording {

@@ -87,10 +87,10 @@ impl Recorder {
     }
 }
 
-/// What one run recorded of one container.
+/// What one run recorded of one container, each time that it was started.
 pub(crate) struct Recorded {
     recording: Recording,
-    container: u32,
+    containers: Vec<u32>,
 }
 
 impl Recorded {
@@ -100,26 +100,35 @@ impl Recorded {
         assert_eq!(recordings.len(), 1, "one run was recorded");
         let recording = recordings.remove(0);
         let names: Vec<&str> = recording.containers.iter().map(|container| container.name.as_str()).collect();
-        let mut found = recording.containers.iter().filter(|container| container.name == name);
-        let container = found.next().unwrap_or_else(|| panic!("no container {name} among {names:?}")).container;
-        assert!(found.next().is_none(), "several containers {name} among {names:?}");
-        Self { recording, container }
+        let found: Vec<_> = recording.containers.iter().filter(|container| container.name == name).collect();
+        assert!(!found.is_empty(), "no container {name} among {names:?}");
+        assert!(found.iter().all(|it| it.id == found[0].id), "several containers {name} among {names:?}");
+        Self { containers: found.iter().map(|it| it.container).collect(), recording }
     }
 
-    /// The container's own row.
+    /// The container's own row, of the first time.
     pub(crate) fn container(&self) -> &Container {
         let mut containers = self.recording.containers.iter();
-        containers.find(|it| it.container == self.container).expect("it was found when the store was read")
+        containers.find(|it| it.container == self.containers[0]).expect("it was found when the store was read")
+    }
+
+    /// How often it was started.
+    pub(crate) fn starts(&self) -> usize {
+        self.containers.len()
+    }
+
+    fn is_it(&self, container: u32) -> bool {
+        self.containers.contains(&container)
     }
 
     /// The rows of the container's calls.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Call> {
-        self.recording.calls.iter().filter(|call| call.container == self.container)
+        self.recording.calls.iter().filter(|call| self.is_it(call.container))
     }
 
     /// The rows of the container's capability checks.
     pub(crate) fn checks(&self) -> impl Iterator<Item = &Check> {
-        self.recording.checks.iter().filter(|check| check.container == self.container)
+        self.recording.checks.iter().filter(|check| self.is_it(check.container))
     }
 
     /// The rows of the calls that one program made; its path as the container sees it.
@@ -141,13 +150,13 @@ impl Recorded {
 
     /// How often a call failed with an errno.
     pub(crate) fn failures(&self, abi: Abi, number: i64, errno: i32) -> u64 {
-        let rows = self.recording.errnos.iter().filter(|row| row.container == self.container);
+        let rows = self.recording.errnos.iter().filter(|row| self.is_it(row.container));
         rows.filter(|row| (row.abi, row.number, row.errno) == (abi, number, errno)).map(|row| row.count).sum()
     }
 
     /// How often an argument had a value.
     pub(crate) fn arguments(&self, number: i64, value: u64) -> u64 {
-        let rows = self.recording.arguments.iter().filter(|row| row.container == self.container);
+        let rows = self.recording.arguments.iter().filter(|row| self.is_it(row.container));
         rows.filter(|row| (row.number, row.value) == (number, value)).map(|row| row.count).sum()
     }
 

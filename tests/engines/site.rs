@@ -6,6 +6,7 @@
 mod files;
 
 use std::cell::Cell;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +37,21 @@ pub(crate) enum Server {
     Postgres,
     /// `HAProxy`: a master and one worker, which leaves the file system too.
     Haproxy,
+    /// Python's gunicorn: a master and two workers, which keep no connection.
+    Gunicorn,
+    /// Node, which drops its privileges by itself.
+    Node,
+}
+
+/// How a container of a server differs from the usual one, in which it starts as root and may write to its root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Not at all.
+    Usual,
+    /// Its root file system is read-only.
+    ReadOnly,
+    /// It is its own user from the start: `--user`.
+    User,
 }
 
 /// What becomes of a server and its load where it lacks something.
@@ -49,7 +65,8 @@ pub(crate) enum Failure {
 
 impl Server {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Nginx, Self::Redis, Self::Postgres, Self::Haproxy];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Nginx, Self::Redis, Self::Postgres, Self::Haproxy, Self::Gunicorn, Self::Node];
 
     /// Those of [`Image::Servers`], which are run wherever a container can be.
     pub(crate) const EVERYWHERE: [Self; 2] = [Self::Nginx, Self::Redis];
@@ -59,6 +76,25 @@ impl Server {
         match self {
             Self::Nginx | Self::Redis => Image::Servers,
             Self::Postgres | Self::Haproxy => Image::Backends,
+            Self::Gunicorn | Self::Node => Image::Scripts,
+        }
+    }
+
+    /// Whom it becomes, or is from the start.
+    fn user(self) -> &'static str {
+        match self {
+            Self::Nginx | Self::Gunicorn | Self::Node => "www-data",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+            Self::Haproxy => "haproxy",
+        }
+    }
+
+    /// The folders that it writes to.
+    fn written(self) -> &'static [&'static str] {
+        match self {
+            Self::Nginx => &["/run", "/tmp", "/var/lib/nginx", "/var/log/nginx"],
+            _ => &["/run", "/tmp"],
         }
     }
 
@@ -67,16 +103,20 @@ impl Server {
         let says = match (self, capability) {
             (Self::Nginx, "CHOWN") => "chown(\"/var/lib/nginx/body\"",
             (Self::Nginx, "DAC_OVERRIDE") => "open() \"/var/log/nginx/access.log\" failed",
-            (Self::Nginx | Self::Haproxy, "NET_BIND_SERVICE") => "ermission denied",
+            (Self::Nginx | Self::Haproxy | Self::Node, "NET_BIND_SERVICE") => "ermission denied",
             (Self::Nginx, "SETGID") => "setgid(",
             (Self::Nginx, "SETUID") => "setuid(",
+            (Self::Gunicorn, "CHOWN") => "os.chown(path, uid, gid)",
+            (Self::Gunicorn, "SETGID" | "SETUID") => "Worker failed to boot",
+            (Self::Node, "SETGID") => "syscall: 'setgroups'",
+            (Self::Node, "SETUID") => "syscall: 'setuid'",
             (Self::Redis | Self::Postgres, "CHOWN") => "chown: changing ownership",
             (Self::Redis | Self::Postgres, "SETGID") => "setpriv: setresgid failed",
             (Self::Redis | Self::Postgres, "SETUID") => "setpriv: setresuid failed",
             (Self::Haproxy, "SETGID") => "Cannot set gid",
             (Self::Haproxy, "SETUID") => "Cannot set uid",
             (Self::Haproxy, "SYS_CHROOT") => "Cannot chroot",
-            (Self::Haproxy, "KILL") => return Some(Failure::DoesNotStop),
+            (Self::Haproxy | Self::Gunicorn, "KILL") => return Some(Failure::DoesNotStop),
             _ => return None,
         };
         Some(Failure::Says(says))
@@ -86,6 +126,7 @@ impl Server {
 /// A server with its files, on a port of its own on the host's loopback.
 pub(crate) struct Site {
     server: Server,
+    mode: Mode,
     port: u16,
     folder: TempDir,
     // How often it was told to read its files again.
@@ -95,14 +136,21 @@ pub(crate) struct Site {
 impl Site {
     /// Picks a free port and writes the server's files.
     pub(crate) fn new(server: Server) -> Self {
+        Self::in_mode(server, Mode::Usual)
+    }
+
+    /// The same for a container that is not the usual one. Who is not root binds no low port.
+    pub(crate) fn in_mode(server: Server, mode: Mode) -> Self {
         let folder = TempDir::with_prefix("ctrec-site-").expect("a temporary folder can be made");
         let port = match server {
+            _ if mode == Mode::User => ports::free(),
             Server::Nginx => ports::free_low(80),
             Server::Haproxy => ports::free_low(81),
-            Server::Redis | Server::Postgres => ports::free(),
+            Server::Node => ports::free_low(82),
+            Server::Redis | Server::Postgres | Server::Gunicorn => ports::free(),
         };
-        files::write(server, port, folder.path());
-        Self { server, port, folder, generation: Cell::new(0) }
+        files::write(server, mode, port, folder.path());
+        Self { server, mode, port, folder, generation: Cell::new(0) }
     }
 
     /// The server.
@@ -117,6 +165,8 @@ impl Site {
             Server::Redis => "redis",
             Server::Postgres => "postgres",
             Server::Haproxy => "haproxy",
+            Server::Gunicorn => "gunicorn",
+            Server::Node => "node",
         }
     }
 
@@ -125,7 +175,8 @@ impl Site {
         let words = match self.server {
             Server::Nginx => format!("nginx -c {FILES}/nginx.conf"),
             Server::Haproxy => format!("haproxy -W -db -f {FILES}/haproxy.cfg"),
-            Server::Redis | Server::Postgres => format!("{FILES}/start"),
+            Server::Redis | Server::Postgres | Server::Gunicorn => format!("{FILES}/start"),
+            Server::Node => format!("node {FILES}/server.js"),
         };
         words.split(' ').map(str::to_owned).collect()
     }
@@ -133,8 +184,8 @@ impl Site {
     /// Name of the file that is executed first.
     pub(crate) fn program(&self) -> &'static str {
         match self.server {
-            Server::Redis | Server::Postgres => "start",
-            Server::Nginx | Server::Haproxy => self.name(),
+            Server::Redis | Server::Postgres | Server::Gunicorn => "start",
+            Server::Nginx | Server::Haproxy | Server::Node => self.name(),
         }
     }
 
@@ -142,9 +193,19 @@ impl Site {
     pub(crate) fn run_in(&self, dockerd: &Dockerd, options: &[&str]) {
         let files = format!("{}:{FILES}:ro", text(self.folder.path()));
         let fixed = ["run", "--detach", "--name", self.name(), "--network", "host", "--volume", &files];
-        let command = self.command();
-        let command: Vec<&str> = command.iter().map(String::as_str).collect();
-        dockerd.docker(&[&fixed, options, &[self.server.image().name()], command.as_slice()].concat());
+        let (mode, command) = (self.mode_options(), self.command());
+        let [mode, command] = [&mode, &command].map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
+        dockerd.docker(&[&fixed, mode.as_slice(), options, &[self.server.image().name()], &command].concat());
+    }
+
+    fn mode_options(&self) -> Vec<String> {
+        let first = match self.mode {
+            Mode::Usual => return Vec::new(),
+            Mode::ReadOnly => "--read-only".to_owned(),
+            Mode::User => format!("--user={}", self.server.user()),
+        };
+        let written = self.server.written().iter().map(|folder| format!("--tmpfs={folder}:mode=1777"));
+        std::iter::once(first).chain(written).collect()
     }
 
     /// What a plain runtime is to run: the server on a root file system of [`Image::Servers`].
@@ -153,6 +214,7 @@ impl Site {
             root: root.to_owned(),
             command: self.command(),
             mounts: vec![(self.folder.path().to_owned(), FILES.to_owned())],
+            user: if self.mode == Mode::User { user_of(root, self.server.user()) } else { (0, 0) },
             no_new_privs,
             seccomp,
         }
@@ -165,23 +227,25 @@ impl Site {
             Server::Haproxy => http::drive_fixed(self.port),
             Server::Redis => redis::drive(self.port),
             Server::Postgres => postgres::drive(self.port),
+            Server::Gunicorn => http::drive_application(self.port, false),
+            Server::Node => http::drive_application(self.port, true),
         }
     }
 
-    /// Changes the server's configuration and tells it to read that; waits until it serves by it. Redis reads its
-    /// configuration once.
-    pub(crate) fn reload(&self, dockerd: &Dockerd) {
+    /// Changes the server's configuration and tells it to read that, by a signal that `send` sends; waits until it serves
+    /// by it. Redis reads its configuration once.
+    pub(crate) fn reload(&self, send: impl Fn(&str)) {
         let generation = self.generation.get() + 1;
         self.generation.set(generation);
         let signal = match self.server {
-            Server::Nginx | Server::Postgres => "HUP",
+            Server::Nginx | Server::Postgres | Server::Gunicorn | Server::Node => "HUP",
             Server::Haproxy => "USR2",
             Server::Redis => return,
         };
         if self.server == Server::Postgres {
             postgres::set_generation(self.port, generation);
         } else {
-            files::write_generation(self.server, self.port, self.folder.path(), generation);
+            files::write_generation(self.server, self.mode, self.port, self.folder.path(), generation);
         }
         let served = || match self.server {
             Server::Postgres => postgres::generation(self.port),
@@ -189,9 +253,21 @@ impl Site {
         };
         wait_for("the server to read its configuration again", || {
             // A first process hears no signal that it has no handler for yet, and a server may answer before that.
-            dockerd.docker(&["kill", "--signal", signal, self.name()]);
+            send(signal);
             wait_at_most(HEARD, || (served() == Some(generation)).then_some(()))
         });
+    }
+
+    /// The same in a container of Docker.
+    pub(crate) fn reload_in(&self, dockerd: &Dockerd) {
+        self.reload(|signal| {
+            dockerd.docker(&["kill", "--signal", signal, self.name()]);
+        });
+    }
+
+    /// Asks it to end, waits for that, and starts it again.
+    pub(crate) fn restart(&self, dockerd: &Dockerd) {
+        dockerd.docker(&["restart", "--time", "5", self.name()]);
     }
 
     /// Asks it to end, and gives its exit code.
@@ -206,11 +282,23 @@ impl Site {
         answers(
             self.port,
             match self.server {
-                Server::Nginx | Server::Haproxy => b"GET / HTTP/1.0\r\n\r\n",
+                Server::Nginx | Server::Haproxy | Server::Gunicorn | Server::Node => b"GET / HTTP/1.0\r\n\r\n",
                 Server::Redis => b"PING\r\n",
                 // Asks for TLS: the answer is one byte.
                 Server::Postgres => &[0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f],
             },
         )
     }
+}
+
+/// Number of a user of an image, and of the user's group.
+fn user_of(root: &Path, name: &str) -> (u32, u32) {
+    let users = fs::read_to_string(root.join("etc/passwd")).expect("the image has users");
+    let of_line = |line: &str| {
+        let mut fields = line.split(':');
+        let is_it = fields.next()? == name;
+        let numbers = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
+        is_it.then_some(numbers)
+    };
+    users.lines().find_map(of_line).expect("the image has the server's user")
 }

@@ -173,6 +173,7 @@ impl Place {
             root: root.path().to_owned(),
             command: self.command(),
             mounts: Vec::new(),
+            user: (0, 0),
             no_new_privs: false,
             seccomp: None,
         };

@@ -1,4 +1,4 @@
-//! The load for nginx, over HTTP/1.1. Lives here: a client that knows just enough.
+//! The loads for servers of HTTP/1.1. Lives here: a client that knows just enough.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -41,6 +41,28 @@ pub(crate) fn drive_fixed(port: u16) {
     }
 }
 
+/// The load for an application: pages, misses, a body sent back, fresh connections, and where it keeps one, a kept one.
+pub(crate) fn drive_application(port: u16, keeps: bool) {
+    let mut kept = Client::new(port);
+    let mut ask = |method: &str, path: &str, headers: &str, body: &[u8]| {
+        let answer = kept.ask_with(method, path, headers, body);
+        if !keeps {
+            kept = Client::new(port);
+        }
+        answer
+    };
+    for _ in 0..20 {
+        assert_eq!(ask("GET", "/", "", b""), (200, INDEX.len()));
+    }
+    assert_eq!(ask("GET", "/missing", "", b""), (404, 0));
+    assert_eq!(ask("HEAD", "/", "", b""), (200, 0));
+    assert_eq!(ask("GET", "/big.bin", "", b""), (200, BIG));
+    assert_eq!(ask("POST", "/", "Content-Length: 3\r\n", b"abc"), (200, 3));
+    for _ in 0..20 {
+        assert_eq!(Client::new(port).ask("GET", "/", "Connection: close\r\n"), (200, INDEX.len()));
+    }
+}
+
 /// What a path holds, if the server answers: while it reloads, it may close connections.
 pub(crate) fn text(port: u16, path: &str) -> Option<String> {
     let mut stream = try_connect(port)?;
@@ -60,8 +82,13 @@ impl Client {
 
     /// Asks once; gives the status and the number of bytes in the body.
     fn ask(&mut self, method: &str, path: &str, headers: &str) -> (u16, usize) {
+        self.ask_with(method, path, headers, &[])
+    }
+
+    /// The same with a body.
+    fn ask_with(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, usize) {
         let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n");
-        self.0.get_mut().write_all(request.as_bytes()).expect("the server takes a request");
+        self.0.get_mut().write_all(&[request.as_bytes(), body].concat()).expect("the server takes a request");
         let status = self.line().split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a reply has a status");
         let length = self.length_of_body();
         let mut body = vec![0; if method == "HEAD" { 0 } else { length }];

@@ -74,12 +74,12 @@ impl Bpftrace {
         Self(process)
     }
 
-    /// Ends it and gives what it counted in one cgroup.
-    pub(crate) fn calls_of(self, cgroup: u64) -> Vec<Seen> {
+    /// Ends it and gives what it counted in some cgroups.
+    pub(crate) fn calls_of(self, cgroups: &[u64]) -> Vec<Seen> {
         let calls = self.counted("@calls").into_iter().map(|(key, count)| {
             parse(&key, count).unwrap_or_else(|| panic!("bpftrace printed a key of another form: {key}"))
         });
-        calls.filter(|(of, _)| *of == cgroup).map(|(_, seen)| seen).collect()
+        calls.filter(|(of, _)| cgroups.contains(of)).map(|(_, seen)| seen).collect()
     }
 
     /// Ends it and gives one of its maps.
