@@ -111,9 +111,9 @@ impl Ground {
             bundle.configure(|config| config["process"]["capabilities"] = capability_sets(&names, spec.user.0));
         }
         bundle.start();
-        bundle.pid();
+        let first = bundle.pid();
         site.drive();
-        site.reload(|signal| bundle.signal(signal));
+        site.reload(&first, |signal| bundle.signal(signal));
         let exec = bundle.exec(&["id"]);
         site.drive();
         assert_eq!(bundle.stop().code, 0, "{} with no_new_privs={no_new_privs}", runtime.name());

@@ -6,6 +6,7 @@
 mod files;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -233,8 +234,8 @@ impl Site {
     }
 
     /// Changes the server's configuration and tells it to read that, by a signal that `send` sends; waits until it serves
-    /// by it. Redis reads its configuration once.
-    pub(crate) fn reload(&self, send: impl Fn(&str)) {
+    /// by it alone. `first` is the container's first process. Redis reads its configuration once.
+    pub(crate) fn reload(&self, first: &str, send: impl Fn(&str)) {
         let generation = self.generation.get() + 1;
         self.generation.set(generation);
         let signal = match self.server {
@@ -247,6 +248,7 @@ impl Site {
         } else {
             files::write_generation(self.server, self.mode, self.port, self.folder.path(), generation);
         }
+        let before = children(first);
         let served = || match self.server {
             Server::Postgres => postgres::generation(self.port),
             _ => http::text(self.port, "/generation").and_then(|text| text.trim().parse().ok()),
@@ -256,11 +258,18 @@ impl Site {
             send(signal);
             wait_at_most(HEARD, || (served() == Some(generation)).then_some(()))
         });
+        if matches!(self.server, Server::Nginx | Server::Haproxy | Server::Gunicorn) {
+            // An old worker may have accepted a connection that it closes without an answer.
+            wait_for("the old workers to end", || {
+                let now = children(first);
+                (now.len() == before.len() && now.is_disjoint(&before)).then_some(())
+            });
+        }
     }
 
     /// The same in a container of Docker.
     pub(crate) fn reload_in(&self, dockerd: &Dockerd) {
-        self.reload(|signal| {
+        self.reload(&dockerd.pid(self.name()), |signal| {
             dockerd.docker(&["kill", "--signal", signal, self.name()]);
         });
     }
@@ -289,6 +298,12 @@ impl Site {
             },
         )
     }
+}
+
+/// Processes that a process has started, as it is now.
+fn children(pid: &str) -> BTreeSet<String> {
+    let children = fs::read_to_string(Path::new("/proc").join(pid).join("task").join(pid).join("children"));
+    children.expect("the process runs").split_whitespace().map(str::to_owned).collect()
 }
 
 /// Number of a user of an image, and of the user's group.
