@@ -56,7 +56,14 @@ impl Learned {
 fn record(wrapper: &[String]) -> Learned {
     let root = Image::Tiny.unpack();
     let command = ["/programs/blocked", "pause"].map(str::to_owned).to_vec();
-    let spec = Spec { root: root.path().to_owned(), command, mounts: Vec::new(), no_new_privs: true, seccomp: None };
+    let spec = Spec {
+        root: root.path().to_owned(),
+        command,
+        mounts: Vec::new(),
+        user: (0, 0),
+        no_new_privs: true,
+        seccomp: None,
+    };
     let mut bundle = Bundle::new(Runtime::Runc, &spec);
     // As a user's own engine leaves it.
     run(&["chown", "--recursive", "12345", text(bundle.folder())]).success();
