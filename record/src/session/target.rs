@@ -1,6 +1,6 @@
 //! Whom the recording follows: containers that run already, those that announce themselves, and a command of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs;
 use std::os::fd::AsFd;
@@ -18,10 +18,14 @@ use crate::engine::{self, Asker, Trouble};
 use crate::error::RecordError;
 use crate::kernel::Init;
 use crate::waiting::wait;
-use crate::wire::{Arrival, CgroupKey, Message, NewProgram};
+use crate::wire::{Arrival, CgroupKey, Event, Message, NewProgram};
 
 /// How long the end of a recording is put off for answers of engines.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
+
+/// Slots that get memory before the recorder looks at anything else. Those beyond are found in their map at the next
+/// window, and counted meanwhile where there is no memory of their own.
+const SLOTS_AT_ONCE: usize = 1000;
 
 impl Session<'_> {
     /// Enters the containers that run, are wanted, and have not announced themselves. After attaching, for one that
@@ -89,12 +93,31 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Handles what the kernel side announced. Memory for a bank of slots takes the kernel some 10 ms, and a host full of
+    /// containers claims many at once. A container that comes meanwhile may be gone by then, and its name with it, so
+    /// after each slot whoever came is looked at first.
     pub(super) fn handle_events(&mut self) -> Result<(), RecordError> {
+        let mut slots = VecDeque::new();
+        self.take_events(&mut slots)?;
+        for _ in 0..SLOTS_AT_ONCE {
+            let Some(slot) = slots.pop_front() else { break };
+            self.counters.add_slot(&mut self.kernel, slot.slot, slot.key)?;
+            self.take_events(&mut slots)?;
+        }
+        Ok(())
+    }
+
+    /// Handles all that was announced but slots, which are added to a queue.
+    fn take_events(&mut self, slots: &mut VecDeque<Event>) -> Result<(), RecordError> {
         for message in self.events.take()? {
             match message {
                 Message::Cgroup(place) => self.containers.cgroup_made(&place),
-                Message::Joined(arrival) => self.joined(&arrival)?,
-                Message::Slot(event) => self.counters.add_slot(&mut self.kernel, event.slot, event.key)?,
+                Message::Joined(arrival) => {
+                    if self.joined(&arrival)? == Verdict::Drop {
+                        slots.retain(|slot| slot.key.container != arrival.place.event.container);
+                    }
+                }
+                Message::Slot(event) => slots.push_back(event),
                 Message::Program(program) => self.executed(program)?,
                 Message::Empty => {} /* seen at the next window, in the kernel's own numbers */
             }
@@ -111,15 +134,16 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn joined(&mut self, arrival: &Arrival) -> Result<(), RecordError> {
+    fn joined(&mut self, arrival: &Arrival) -> Result<Verdict, RecordError> {
         if arrival.threads > 1 {
             // Only the leader was announced: let the others be looked up.
             self.kernel.clear_thread_cache()?;
         }
-        if self.containers.joined(arrival, &self.clock) == Verdict::Drop {
+        let verdict = self.containers.joined(arrival, &self.clock);
+        if verdict == Verdict::Drop {
             self.drop_container(arrival.place.event.container)?;
         }
-        Ok(())
+        Ok(verdict)
     }
 
     fn drop_container(&mut self, number: u32) -> Result<(), RecordError> {
