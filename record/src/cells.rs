@@ -61,7 +61,7 @@ fn map(bank: impl AsFd, slot: u32, cpus: u32, access: ProtFlags) -> nix::Result<
     Ok((start, length))
 }
 
-const _: () = assert!(size_of::<Cells>() % 4096 == 0, "a slot's counters begin at a page");
+const _: () = assert!(size_of::<Cells>() == 2 * 4096, "a slot's counters begin at a page");
 
 /// Live counters of one CPU, by address: no reference is made to memory that the kernel writes.
 #[derive(Debug)]

@@ -17,6 +17,9 @@ use crate::wait::wait_for;
 /// getppid on x86-64.
 const GETPPID: i64 = 110;
 
+/// Containers that Docker removes at once.
+const SHORT: u32 = 20;
+
 /// How often `counts` called getppid in each container's workload, by name. Two of one name are an error.
 fn getppids(recording: &Recording, prefix: &str) -> BTreeMap<String, u64> {
     let counts: Vec<(u32, u32)> = recording
@@ -109,7 +112,6 @@ fn what_docker_removes_and_restarts_at_once_is_recorded_each_time() {
     if !gate::open("what_docker_removes_and_restarts_at_once_is_recorded_each_time", &["dockerd", "docker", "gcc"]) {
         return;
     }
-    const SHORT: u32 = 20;
     let dockerd = Dockerd::start();
     dockerd.import(Image::Tiny);
     let recorder = Recorder::start_with(&["--container", "short-*", "--container", "loop"]);
