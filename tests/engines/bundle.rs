@@ -88,6 +88,20 @@ pub(crate) struct Spec {
     pub(crate) seccomp: Option<Value>,
 }
 
+impl Spec {
+    /// A command on a root file system, as root, without a filter, and unable to gain privileges.
+    pub(crate) fn of<W: Into<String>>(root: &Path, command: impl IntoIterator<Item = W>) -> Self {
+        Self {
+            root: root.to_owned(),
+            command: command.into_iter().map(W::into).collect(),
+            mounts: Vec::new(),
+            user: (0, 0),
+            no_new_privs: true,
+            seccomp: None,
+        }
+    }
+}
+
 /// A container of a runtime, from bundle to deletion. Deleted on drop.
 pub(crate) struct Bundle {
     runtime: Runtime,

@@ -179,15 +179,7 @@ fn record_beside(serve: impl Fn(UnixStream) + Send + 'static, id: &str) -> (Reco
     let folder = TempDir::new().unwrap();
     let mut dockerd = pose_as_dockerd(folder.path(), serve);
     let root = Image::Tiny.unpack();
-    let command = COUNTS.map(str::to_owned).to_vec();
-    let spec = Spec {
-        root: root.path().to_owned(),
-        command,
-        mounts: Vec::new(),
-        user: (0, 0),
-        no_new_privs: true,
-        seccomp: None,
-    };
+    let spec = Spec::of(root.path(), COUNTS);
     let bundle = Bundle::new(Runtime::Runc, &spec);
     let path = format!("/system.slice/docker-{id}.scope");
     bundle.configure(|config| config["linux"]["cgroupsPath"] = path.into());

@@ -26,15 +26,7 @@ fn a_window_in_which_nothing_happens_costs_next_to_nothing() {
         return;
     }
     let root = Image::Tiny.unpack();
-    let command = ["/programs/blocked", "pause"].map(str::to_owned).to_vec();
-    let spec = Spec {
-        root: root.path().to_owned(),
-        command,
-        mounts: Vec::new(),
-        user: (0, 0),
-        no_new_privs: true,
-        seccomp: None,
-    };
+    let spec = Spec::of(root.path(), ["/programs/blocked", "pause"]);
     let mut bundles: Vec<Bundle> = (0..CONTAINERS).map(|_| Bundle::new(Runtime::Runc, &spec)).collect();
     for bundle in &mut bundles {
         bundle.start();

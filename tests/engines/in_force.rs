@@ -42,12 +42,9 @@ fn assert_loads_what_ctrec_compiles(runtime: Runtime) {
         let mut bundle = Bundle::new(
             runtime,
             &Spec {
-                root: root.path().to_owned(),
-                command: ["/programs/blocked", "pause"].map(str::to_owned).to_vec(),
-                mounts: Vec::new(),
-                user: (0, 0),
                 no_new_privs,
                 seccomp: Some(seccomp.clone()),
+                ..Spec::of(root.path(), ["/programs/blocked", "pause"])
             },
         );
         bundle.start();

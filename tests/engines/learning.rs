@@ -46,12 +46,9 @@ fn learn_in_a_bundle(runtime: Runtime) {
     let profile = ctrec(&["recommend", "--learn", "--dialect", "oci"]).success();
     for no_new_privs in [false, true] {
         let spec = Spec {
-            root: root.path().to_owned(),
-            command: ["/bin/sh", "-c", SCRIPT].map(str::to_owned).to_vec(),
-            mounts: Vec::new(),
-            user: (0, 0),
             no_new_privs,
             seccomp: Some(serde_json::from_str(&profile).unwrap()),
+            ..Spec::of(root.path(), ["/bin/sh", "-c", SCRIPT])
         };
         let bundle = Bundle::new(runtime, &spec);
         let recorder = Recorder::start_with(&EXACT);

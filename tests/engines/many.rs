@@ -47,14 +47,7 @@ fn only_run(store: &tempfile::TempDir) -> Recording {
 }
 
 fn spec(root: &tempfile::TempDir, command: &[&str]) -> Spec {
-    Spec {
-        root: root.path().to_owned(),
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
-        mounts: Vec::new(),
-        user: (0, 0),
-        no_new_privs: true,
-        seccomp: None,
-    }
+    Spec::of(root.path(), command.iter().copied())
 }
 
 #[test]

@@ -46,14 +46,7 @@ fn each_form_of_a_pattern_chooses_what_comes_later_and_nothing_else() {
     }
     let root = Image::Tiny.unpack();
     for (namespace, name) in [("shop", "in-pod"), ("other", "in-other-pod")] {
-        let spec = Spec {
-            root: root.path().to_owned(),
-            command: COUNTS.map(str::to_owned).to_vec(),
-            mounts: Vec::new(),
-            user: (0, 0),
-            no_new_privs: true,
-            seccomp: None,
-        };
+        let spec = Spec::of(root.path(), COUNTS);
         let bundle = Bundle::new(Runtime::Runc, &spec);
         bundle.configure(|config| {
             config["annotations"] = json!({

@@ -79,15 +79,7 @@ fn a_hook_before_the_root_is_changed_belongs_to_cruns_set_up() {
 
 fn assert_hooks_are_set_up(runtime: Runtime) {
     let root = Image::Tiny.unpack();
-    let command = ["/programs/counts", "1", "0", "30"].map(str::to_owned).to_vec();
-    let spec = Spec {
-        root: root.path().to_owned(),
-        command,
-        mounts: Vec::new(),
-        user: (0, 0),
-        no_new_privs: true,
-        seccomp: None,
-    };
+    let spec = Spec::of(root.path(), ["/programs/counts", "1", "0", "30"]);
     let bundle = Bundle::new(runtime, &spec);
     let counts = Program::Counts.binary();
     bundle.configure(|config: &mut Value| {

@@ -17,8 +17,7 @@ const GETPPID: i64 = 110;
 const COUNTS: [&str; 4] = ["/programs/counts", "1", "0", "20"];
 
 fn spec(root: &tempfile::TempDir) -> Spec {
-    let command = COUNTS.map(str::to_owned).to_vec();
-    Spec { root: root.path().to_owned(), command, mounts: Vec::new(), user: (0, 0), no_new_privs: true, seccomp: None }
+    Spec::of(root.path(), COUNTS)
 }
 
 fn only_run(store: &tempfile::TempDir) -> Recording {
@@ -135,8 +134,7 @@ fn a_container_whose_cgroup_was_there_before_is_found_and_its_start_is_a_loss() 
         return;
     }
     let root = Image::Tiny.unpack();
-    let command = ["/programs/blocked", "pause"].map(str::to_owned).to_vec();
-    let mut bundle = Bundle::new(Runtime::Runc, &Spec { command, ..spec(&root) });
+    let mut bundle = Bundle::new(Runtime::Runc, &Spec::of(root.path(), ["/programs/blocked", "pause"]));
     let hierarchies = mount_points().into_iter().filter(|(_, kind)| kind.starts_with("cgroup"));
     let cgroups: Vec<_> = hierarchies.map(|(at, _)| at.join(bundle.id())).collect();
     for cgroup in &cgroups {

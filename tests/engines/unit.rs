@@ -55,15 +55,7 @@ impl Learned {
 /// Records a container under a wrapper.
 fn record(wrapper: &[String]) -> Learned {
     let root = Image::Tiny.unpack();
-    let command = ["/programs/blocked", "pause"].map(str::to_owned).to_vec();
-    let spec = Spec {
-        root: root.path().to_owned(),
-        command,
-        mounts: Vec::new(),
-        user: (0, 0),
-        no_new_privs: true,
-        seccomp: None,
-    };
+    let spec = Spec::of(root.path(), ["/programs/blocked", "pause"]);
     let mut bundle = Bundle::new(Runtime::Runc, &spec);
     // As a user's own engine leaves it.
     run(&["chown", "--recursive", "12345", text(bundle.folder())]).success();

@@ -17,15 +17,7 @@ fn a_log_has_a_line_for_each_thing_that_happens() {
         return;
     }
     let root = Image::Tiny.unpack();
-    let command = ["/programs/counts", "1", "0", "20"].map(str::to_owned).to_vec();
-    let spec = Spec {
-        root: root.path().to_owned(),
-        command,
-        mounts: Vec::new(),
-        user: (0, 0),
-        no_new_privs: true,
-        seccomp: None,
-    };
+    let spec = Spec::of(root.path(), ["/programs/counts", "1", "0", "20"]);
     let bundle = Bundle::new(Runtime::Runc, &spec);
     let recorder = Recorder::start_with(&["--window", "1s", "--container", bundle.id()]);
     bundle.run().success();

@@ -169,14 +169,7 @@ impl Place {
 
     fn run_by_runc(self, change: impl FnOnce(&mut Value)) -> Ran {
         let root = Image::Asks.unpack();
-        let spec = Spec {
-            root: root.path().to_owned(),
-            command: self.command(),
-            mounts: Vec::new(),
-            user: (0, 0),
-            no_new_privs: false,
-            seccomp: None,
-        };
+        let spec = Spec { no_new_privs: false, ..Spec::of(root.path(), self.command()) };
         let mut bundle = Bundle::new(Runtime::Runc, &spec);
         bundle.configure(change);
         bundle.start();
