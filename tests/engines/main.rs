@@ -24,6 +24,7 @@ mod every_call;
 mod full_disk;
 mod gate;
 mod harness;
+mod hostile;
 mod idle;
 mod image;
 mod in_docker;
