@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use ctrec_recording::Budget;
 
 use crate::help;
@@ -41,6 +42,19 @@ pub(crate) enum Color {
     Always,
     /// Nowhere.
     Never,
+}
+
+impl Arguments {
+    /// What the parser takes and nobody means: a command that came out empty, as in `record -- $COMMAND`, must not
+    /// become a recording of everybody.
+    pub(crate) fn checked(self) -> Result<Self, clap::Error> {
+        let is_empty = matches!(&self.command, Command::Record(record) if record.command.is_empty());
+        if is_empty && std::env::args_os().any(|word| word == "--") {
+            let missing = "there is no COMMAND after --; leave out -- to record the containers of this host";
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, missing));
+        }
+        Ok(self)
+    }
 }
 
 /// The commands.

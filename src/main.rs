@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let arguments = match cli::Arguments::try_parse() {
+    let arguments = match cli::Arguments::try_parse().and_then(cli::Arguments::checked) {
         Ok(arguments) => arguments,
         Err(answer) => {
             if !answer.use_stderr() {

@@ -16,8 +16,9 @@ use crate::removed::{self, Age, NOTE};
 
 /// A run may take this part of the store: then it is ended, and can go as a whole when its time has come.
 const RUNS: u64 = 4;
-/// This part stays free for the next window, and for files that are there twice while they are merged.
-const SPARE: u64 = 8;
+/// Eighths of the store that are filled. The rest stays free for the next window, and for the files of a run that are
+/// there twice while they are merged.
+const FILLED: u64 = 5;
 
 /// Keeps a store within a size.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl Budget {
 
     /// Removes runs that nobody writes, oldest first, until the others fit.
     pub fn keep(&mut self) -> Result<Kept, StoreError> {
-        let room = self.most - self.most / SPARE;
+        let room = self.most / 8 * FILLED;
         let mut runs = self.runs()?;
         let mut kept = Kept { bytes: runs.iter().map(|run| run.bytes).sum(), ..Kept::default() };
         if kept.bytes <= room {

@@ -89,9 +89,10 @@ fn note(store: &Path, run: &Age) -> Result<(), StoreError> {
 
 /// Removes a run that nobody writes, and notes it.
 ///
-/// In this order: it loses its name, so that nobody reads half of it; its tables go, so that a disk that is full has
+/// A note that is there and cannot be read comes first: then nothing is removed. In this order: the run loses its name, so that nobody reads half of it; its tables go, so that a disk that is full has
 /// room for the note; then the note; then the header, which until then says for itself that the run was removed.
 pub(crate) fn remove(store: &Path, folder: &Path, run: &Age) -> Result<(), StoreError> {
+    noted(store)?;
     let going = store.join(format!(".{RUN}{}{GOING}", run.run));
     std::fs::rename(folder, &going).map_err(unwritten(folder))?;
     finish(store, &going)

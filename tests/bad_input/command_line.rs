@@ -14,6 +14,7 @@ fn a_command_line_that_is_wrong_ends_with_2() {
         &["record", "--duration", "0s"],
         &["record", "--window", "1h"],
         &["record", "--container", "web", "--", "true"],
+        &["record", "--"],
         &["recommend", "--dialect", "latin"],
         &["recommend"],
         &["recommend", "store"],

@@ -9,7 +9,7 @@ use super::samples::{ended, segment};
 
 const LEAST: u64 = Budget::LEAST_BYTES;
 /// Four runs of this size fill the smallest budget but for what it keeps free; a fifth is too much.
-const SIZE: usize = 3_300_000;
+const SIZE: usize = 2_350_000;
 
 /// A run that was recorded `age` years before the others, and takes [`SIZE`] bytes.
 fn header(run: &str, age: i64) -> Header {
@@ -31,6 +31,19 @@ fn record(store: &Path, run: &str, age: i64) {
 
 fn runs(store: &Path) -> Vec<String> {
     Store::open(store).unwrap().runs().to_vec()
+}
+
+#[test]
+fn nothing_is_removed_where_it_cannot_be_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path();
+    for (run, age) in [("a", 5), ("b", 4), ("c", 3), ("d", 2), ("e", 1)] {
+        record(store, run, age);
+    }
+    fs::write(store.join("removed.json"), "{").unwrap();
+    assert!(Budget::new(store, LEAST).unwrap().keep().is_err());
+    fs::remove_file(store.join("removed.json")).unwrap();
+    assert_eq!(runs(store).len(), 5);
 }
 
 #[test]
@@ -61,8 +74,9 @@ fn the_oldest_go_first_and_only_as_many_as_must() {
 #[test]
 fn a_run_that_is_written_stays_whoever_writes_it() {
     let folder = tempfile::tempdir().unwrap();
-    let writers: Vec<RunWriter> =
-        [("a", 9), ("b", 8), ("c", 7), ("d", 6), ("e", 5)].map(|(run, age)| begin(folder.path(), run, age)).into();
+    let writers: Vec<RunWriter> = [("a", 9), ("b", 8), ("c", 7), ("d", 6), ("e", 5), ("f", 4), ("g", 3)]
+        .map(|(run, age)| begin(folder.path(), run, age))
+        .into();
     record(folder.path(), "young", 0);
     let kept = Budget::new(folder.path(), LEAST).unwrap().keep().unwrap();
     let gone: Vec<&str> = kept.removed.iter().map(|removed| removed.run.as_str()).collect();
