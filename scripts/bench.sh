@@ -24,6 +24,7 @@ ctrec=$CARGO_TARGET_DIR/release/ctrec
 work=$(mktemp -d)
 waiting=
 finish() {
+    # It may have ended by itself.
     [ -z "$waiting" ] || kill "$waiting" 2>/dev/null || true
     rm -rf "$work"
 }

@@ -31,7 +31,7 @@ end_server() {
         [ "$tries" -gt 0 ] || return 0
         sleep 0.1
     done
-    wait "$server" || true
+    wait "$server" || true # however it ended: it was asked to
 }
 
 ask() {
@@ -75,7 +75,7 @@ drive() {
     ask save >/dev/null
     ask config get maxmemory >/dev/null
     [ "$(ask get greeting)" = hello ] || fail 'Redis gave a wrong answer'
-    ask shutdown nosave || true
+    ask shutdown nosave || true # no answer comes: the connection ends with the server
     wait "$server" || fail "Redis ended with an error; see $folder/redis.log"
     server=
 }
