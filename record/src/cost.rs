@@ -1,25 +1,23 @@
 //! What the recorder itself costs: its CPU time and memory, and the run time of its programs.
 //!
 //! Lives here: when the kernel measures programs, and sums of what it measured. Does not: reading one program (see
-//! `program_info`).
+//! `program_info`), or what the process took (see `own`).
 //!
 //! The kernel measures all programs of the host or none, at two readings of the clock for each run: the hot path would
-//! take twice as long. So it is asked to for a second in every minute, and one that is shorter where the recording is.
+//! take twice as long. So it is asked to for a moment in every minute.
 
-use std::fs;
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use ctrec_recording::{Cost, ProgramsCost};
-use nix::time::{ClockId, clock_gettime};
 
 use crate::error::RecordError;
 use crate::kernel::Kernel;
+use crate::own::{peak_memory, processor_ns};
 use crate::program_info::{RunTime, measure_programs};
 
 /// How long one sample takes.
-const SAMPLE: Duration = Duration::from_secs(1);
+const SAMPLE: Duration = Duration::from_millis(200);
 /// From the beginning of a sample to that of the next.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -41,7 +39,7 @@ struct Bill {
 
 impl Bill {
     fn open() -> Result<Self, RecordError> {
-        Ok(Self { recorder_before_ns: recorder_ns()?, programs: None })
+        Ok(Self { recorder_before_ns: processor_ns()?, programs: None })
     }
 
     fn add(&mut self, sample: ProgramsCost) {
@@ -54,8 +52,8 @@ impl Bill {
     /// What the kernel holds is left out: asking takes a file for each map.
     fn cost(&self) -> Result<Cost, RecordError> {
         Ok(Cost {
-            recorder_ns: recorder_ns()?.saturating_sub(self.recorder_before_ns),
-            recorder_bytes: peak_memory(&read("/proc/self/status")?),
+            recorder_ns: processor_ns()?.saturating_sub(self.recorder_before_ns),
+            recorder_bytes: peak_memory()?,
             kernel_bytes: None,
             programs: self.programs,
         })
@@ -137,50 +135,6 @@ impl Meter {
     }
 }
 
-/// CPU time of this process, of all its threads.
-fn recorder_ns() -> Result<u64, RecordError> {
-    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
-    Ok(u64::try_from(time.tv_sec() * 1_000_000_000 + time.tv_nsec()).unwrap_or_default())
-}
-
-/// Bytes of kernel memory that a map or a program takes, as the kernel says of its descriptor.
-pub(crate) fn kernel_bytes(descriptor: BorrowedFd<'_>) -> Result<u64, RecordError> {
-    Ok(value(&read(&format!("/proc/self/fdinfo/{}", descriptor.as_raw_fd()))?, "memlock:").unwrap_or_default())
-}
-
-fn read(path: &str) -> Result<String, RecordError> {
-    fs::read_to_string(path).map_err(|source: io::Error| RecordError::Host { path: path.into(), source })
-}
-
-fn peak_memory(status: &str) -> Option<u64> {
-    value(status, "VmHWM:").map(|kilobytes| kilobytes * 1024)
-}
-
-/// The first number after a key at the start of a line.
-fn value(text: &str, key: &str) -> Option<u64> {
-    let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
-    rest.split_whitespace().next()?.parse().ok()
-}
-
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_read_as_the_kernel_writes_it() {
-        assert_eq!(peak_memory("VmPeak:\t  99 kB\nVmHWM:\t   12 kB\n"), Some(12 * 1024));
-        assert_eq!(peak_memory("Name:\tx\n"), None);
-        assert_eq!(value("map_type:\t2\nmemlock:\t8192\nmap_id:\t7\n", "memlock:"), Some(8192));
-    }
-
-    #[test]
-    fn the_time_of_this_process_grows_while_it_works() {
-        let before = recorder_ns().unwrap();
-        while recorder_ns().unwrap() == before {}
-        assert!(peak_memory(&read("/proc/self/status").unwrap()).unwrap() > 4096);
-    }
 }

@@ -25,6 +25,7 @@ mod events;
 mod file_capabilities;
 mod gathered;
 mod kernel;
+mod own;
 mod program_info;
 mod requirements;
 mod session;

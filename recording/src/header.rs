@@ -71,7 +71,7 @@ pub struct Cost {
 }
 
 /// Run time of the recorder's kernel programs, in samples: measuring it costs two readings of the clock for each run of
-/// any program of the host, so it is done a second in every minute.
+/// any program of the host, so it is done for a moment in every minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramsCost {
     /// How long was measured, ns.
