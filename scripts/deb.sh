@@ -12,7 +12,7 @@ target=$(CDPATH='' cd -- "${1:-.}" && pwd)
 cd "$here"
 prepare_cargo
 ctrec=${CTREC:-$CARGO_TARGET_DIR/release/ctrec}
-[ -x "$ctrec" ] || fail "$ctrec is not there: cargo build --release --workspace --bin ctrec --test arrows"
+[ -x "$ctrec" ] || fail "$ctrec is not there: cargo build --release"
 install_missing dpkg-dev:dpkg-shlibdeps gzip:gzip
 
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}

@@ -87,8 +87,7 @@ install_missing redis-tools:redis-benchmark
 prepare_cargo
 
 say 'building ctrec; the first time this takes about a quarter of an hour'
-# With one test, and so with the features of libraries that tests want: scripts/test.sh then has not to build them again.
-cargo build --release --workspace --bin ctrec --test arrows || fail 'ctrec did not build; see above'
+cargo build --release || fail 'ctrec did not build; see above'
 ctrec=$CARGO_TARGET_DIR/release/ctrec
 
 cd - >/dev/null

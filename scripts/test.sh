@@ -66,6 +66,11 @@ outcomes() {
     awk -v what="$1" '/^test result: / { for (i = 2; i <= NF; i++) if ($i ~ what) n += $(i - 1) } END { print n + 0 }' "$log"
 }
 
+# What the README says of cargo install. Nothing but ctrec is built: the libraries are those of the tests.
+installed_by_cargo() {
+    cargo install --quiet --locked --path . --root "$TMPDIR/installed" && "$TMPDIR/installed/bin/ctrec" --version
+}
+
 # The options that name every test binary that needs no root, in all crates.
 unprivileged() {
     for file in tests/*.rs tests/*/main.rs */tests/*.rs */tests/*/main.rs; do
@@ -94,6 +99,7 @@ tests --workspace --lib --bins
 tests --workspace $(unprivileged)
 tests --workspace --doc
 check cargo-clippy cargo clippy --release --workspace --all-targets -- -D warnings
+check cargo installed_by_cargo
 
 say 'the rest runs as root'
 set --
