@@ -108,8 +108,8 @@ pub(crate) struct Record {
     /// Store to append a run to
     #[arg(long, short, value_name = "STORE", default_value = STORE)]
     pub(crate) output: PathBuf,
-    /// Most that the store may take on the disk, such as 500MB or 2GiB: its oldest runs are removed to stay within that
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    /// Most that the store's runs may take on the disk, such as 500MB or 2GiB: the oldest are removed to stay within that
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
     pub(crate) max_size: Option<u64>,
     /// How tables are written
     #[arg(long, value_enum, default_value_t)]
@@ -413,10 +413,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    let size: ByteSize = text.parse().map_err(|error| format!("{error}; write it like 500MB or 2GiB"))?;
+    let size: ByteSize = text.parse().map_err(|_| "it is no size; write it like 500MB or 2GiB".to_owned())?;
     let least = ByteSize(Budget::LEAST_BYTES).display().si();
     if size.0 < Budget::LEAST_BYTES {
-        Err(format!("a store needs {least} or more to be kept within"))
+        Err(format!("a store needs {least} or more to be kept within; write it like 500MB or 2GiB"))
     } else {
         Ok(size.0)
     }

@@ -20,6 +20,9 @@ Examples:
   sudo ctrec record --container web --container 'cache-*'
   sudo ctrec record -- redis-server --save ''
 
+Ctrl-C, SIGTERM or SIGHUP ends it. A command gets the signal with all that it started; a second one kills what still \
+runs, as 10 seconds do. The terminal is the command's: no live line is drawn there.
+
 Exit codes: 0 done, also when Ctrl-C ended it; 2 usage; 3 this machine cannot record; 4 the store cannot be appended \
 to. With -- COMMAND: the command's own code, 128 + n after signal n, 125 for ctrec's own failure, 126 and 127 if the \
 command cannot be run or found.";

@@ -69,6 +69,11 @@ pub(crate) fn look_of_stdout() -> Look {
     look(out.is_terminal(), terminal_size_of(&out).map(|(width, _)| width), AutoStream::choice(&out))
 }
 
+/// How wide the terminal on stderr is now; where nobody says it, as terminals usually are.
+pub(crate) fn columns_of_stderr() -> usize {
+    terminal_size_of(io::stderr()).map_or(Look::PLAIN.columns, |(Width(columns), _)| usize::from(columns))
+}
+
 /// How text is to look on stderr.
 pub(crate) fn look_of_stderr() -> Look {
     let out = io::stderr();

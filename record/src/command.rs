@@ -10,11 +10,12 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getpgid, getpgrp};
 
-use crate::cgroups::OwnCgroup;
+use crate::cgroups::{OwnCgroup, send};
 use crate::error::RecordError;
+use crate::waiting::Received;
 
 /// A running command.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Command {
     child: Child,
     /// Readable when the command has ended.
     ended: OwnedFd,
+    /// Its exit code, once it has.
+    code: Option<i32>,
 }
 
 impl Command {
@@ -39,26 +42,46 @@ impl Command {
         }
         let child = builder.spawn().map_err(failed)?;
         let ended = pidfd(child.id()).map_err(failed)?;
-        Ok(Self { child, ended })
+        Ok(Self { child, ended, code: None })
     }
 
-    /// Readable when it has ended.
-    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.ended.as_fd()
+    /// Readable when it has ended; `None`: that is known.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.code.is_none().then(|| self.ended.as_fd())
     }
 
     /// Its exit code once it has ended: 128 + n for signal n.
     pub(crate) fn exit_code(&mut self) -> io::Result<Option<i32>> {
-        Ok(self.child.try_wait()?.map(code))
+        self.code = self.child.try_wait()?.map(code);
+        Ok(self.code)
     }
 
-    /// Passes a signal on. One that has ended already is fine.
-    pub(crate) fn signal(&self, signal: Signal) {
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            // The only failure is that it has ended, which the caller learns from its descriptor.
-            kill(Pid::from_raw(pid), signal).unwrap_or_default();
+    /// Passes a signal on to it and to what it has started, as a terminal does, and systemd.
+    pub(crate) fn pass_on(&self, received: Received, cgroup: &OwnCgroup) {
+        for pid in self.processes(cgroup) {
+            // Many programs take a second Ctrl-C as «at once».
+            if !(received.from_terminal && is_in_our_group(pid)) {
+                send(pid, received.signal);
+            }
         }
     }
+
+    /// Ends it at once, with what it has started.
+    pub(crate) fn kill(&self, cgroup: &OwnCgroup) {
+        cgroup.kill();
+        self.processes(cgroup).into_iter().for_each(|pid| send(pid, Signal::SIGKILL));
+    }
+
+    /// It, unless it has ended, and those in its cgroup. It may have left that.
+    fn processes(&self, cgroup: &OwnCgroup) -> Vec<u32> {
+        let own = self.code.is_none().then(|| self.child.id());
+        own.into_iter().chain(cgroup.processes().into_iter().filter(|pid| *pid != self.child.id())).collect()
+    }
+}
+
+/// Whether a terminal sends a process what it sends us.
+fn is_in_our_group(pid: u32) -> bool {
+    i32::try_from(pid).is_ok_and(|pid| getpgid(Some(Pid::from_raw(pid))) == Ok(getpgrp()))
 }
 
 fn code(status: ExitStatus) -> i32 {

@@ -1,5 +1,6 @@
 //! Why recording failed, and what to do about it.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -14,6 +15,12 @@ pub enum RecordError {
     /// Not root.
     #[error("recording needs root: it loads programs into the kernel; run it again with sudo")]
     NotRoot,
+    /// No procfs.
+    #[error("/proc is not mounted, and processes and permissions are read there; mount it: mount -t proc proc /proc")]
+    NoProc,
+    /// No sysfs.
+    #[error("/sys is not mounted, and the kernel describes its types there; mount it: mount -t sysfs sysfs /sys")]
+    NoSysfs,
     /// No BTF.
     #[error(
         "this kernel does not describe its types (no /sys/kernel/btf/vmlinux); boot a kernel built with \
@@ -131,6 +138,17 @@ pub enum RecordError {
         #[source]
         source: io::Error,
     },
+    /// What came last could not be written.
+    #[error(
+        "the last counts could not be written, and are lost; what came before is kept in {path:?}, marked as cut off"
+    )]
+    Unwritten {
+        /// The run's folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<StoreError>,
+    },
     /// Recording failed, and what there was by then could not be written.
     #[error("{second}, and before that, recording failed; the windows sealed before are there")]
     AlsoUnfinished {
@@ -143,6 +161,26 @@ pub enum RecordError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The first cause of an error.
+pub(crate) fn root(error: &dyn Error) -> String {
+    let mut first = error;
+    while let Some(cause) = first.source() {
+        first = cause;
+    }
+    first.to_string()
 }
 
 impl From<nix::Error> for RecordError {

@@ -38,6 +38,6 @@ mod wire;
 pub use containers::{Basis, Matcher};
 pub use engine::{Host, LiveContainer, live_containers};
 pub use error::RecordError;
-pub use session::{Notice, Options, Outcome, Progress, Summary, Target, record};
+pub use session::{Notice, Options, Outcome, Progress, RunsRemoved, Summary, Target, record};
 pub use survey::{Answer, State, Survey, survey};
 pub use wire::WireError;

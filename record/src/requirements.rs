@@ -1,6 +1,7 @@
 //! What recording needs of this process and this kernel, asked before anything is loaded.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use libbpf_rs::btf::Btf;
@@ -8,6 +9,9 @@ use libbpf_rs::btf::Btf;
 use crate::error::RecordError;
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// There wherever sysfs is mounted, whatever the kernel offers.
+const SYSFS: &str = "/sys/kernel";
+const STATUS: &str = "/proc/self/status";
 
 /// What BTF calls a tracepoint's type, before its name.
 pub(crate) const TRACEPOINT: &str = "btf_trace_";
@@ -37,16 +41,26 @@ pub(crate) fn check() -> Result<(), RecordError> {
 
 /// Whether this process may load programs.
 pub(crate) fn permission() -> Result<(), RecordError> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if may_load(&status) { Ok(()) } else { Err(RecordError::NotRoot) }
+    judge(fs::read_to_string(STATUS))
+}
+
+fn judge(status: io::Result<String>) -> Result<(), RecordError> {
+    match status {
+        Ok(status) if may_load(&status) => Ok(()),
+        Ok(_) => Err(RecordError::NotRoot),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RecordError::NoProc),
+        Err(source) => Err(RecordError::Host { path: STATUS.into(), source }),
+    }
 }
 
 /// The kernel's types.
 pub(crate) fn types() -> Result<Btf<'static>, RecordError> {
     if Path::new(BTF).exists() {
         Btf::from_vmlinux().map_err(|source| RecordError::Btf { source })
-    } else {
+    } else if Path::new(SYSFS).exists() {
         Err(RecordError::NoBtf)
+    } else {
+        Err(RecordError::NoSysfs)
     }
 }
 
@@ -84,6 +98,14 @@ mod tests {
         assert!(may_load("CapEff:\t000000c000000000\n"));
         assert!(!may_load("CapEff:\t0000000000000000\n"));
         assert!(!may_load(""));
+    }
+
+    #[test]
+    fn who_cannot_tell_what_it_may_is_not_told_to_become_root() {
+        assert!(matches!(judge(Ok("CapEff:\t0000000000000000\n".to_owned())), Err(RecordError::NotRoot)));
+        let error = judge(Err(io::ErrorKind::NotFound.into())).unwrap_err().to_string();
+        assert!(error.contains("mount -t proc") && !error.contains("root"), "{error}");
+        assert!(matches!(judge(Err(io::ErrorKind::PermissionDenied.into())), Err(RecordError::Host { .. })));
     }
 
     #[test]

@@ -5,7 +5,6 @@
 
 mod answers;
 
-use std::error::Error;
 use std::path::Path;
 
 use nix::unistd::{AccessFlags, access};
@@ -13,7 +12,7 @@ use nix::unistd::{AccessFlags, access};
 use crate::cgroups::Hierarchies;
 use crate::check_hook::CheckHook;
 use crate::engine::{Host, installed};
-use crate::error::RecordError;
+use crate::error::{RecordError, chain};
 use crate::kernel::{Kernel, Parts, Storage};
 use crate::requirements::{self, NEEDED, PREPARE_EXEC, SYS_ENTER};
 use crate::symbols;
@@ -95,15 +94,4 @@ fn try_to_load(exact_refusals: bool) -> Result<Option<CheckHook>, String> {
     let mut storage = Storage::new();
     let kernel = Kernel::load(&mut storage, Parts { discover: true, exact_refusals }).map_err(|error| chain(&error))?;
     Ok(kernel.check_hook())
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

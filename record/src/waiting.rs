@@ -1,16 +1,18 @@
 //! Waiting for whatever comes first: an event of the kernel side, a signal, the command's end, an engine's answer, or a
 //! moment.
 
+#![expect(unsafe_code, reason = "who sent a signal is told to a handler alone; see the SAFETY comments")]
+
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::RecordError;
@@ -25,6 +27,43 @@ pub(crate) struct Signals {
     registrations: Vec<signal_hook::SigId>,
 }
 
+/// A signal that asks to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) signal: Signal,
+    /// The terminal sent it, to every process in the foreground.
+    pub(crate) from_terminal: bool,
+}
+
+/// Where the signal that came last came from, as `si_code` has it.
+static ORIGIN: AtomicI32 = AtomicI32::new(0);
+
+/// Of a signal that the kernel itself sends, as for Ctrl-C.
+const SI_KERNEL: i32 = 0x80;
+
+extern "C" fn note_origin(_: libc::c_int, about: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the kernel hands a handler that asked for it (SA_SIGINFO) a valid siginfo_t, or none.
+    if let Some(about) = unsafe { about.as_ref() } {
+        ORIGIN.store(about.si_code, Ordering::Relaxed);
+    }
+}
+
+/// Notes where a signal comes from. signal-hook does not tell, but calls the handler that was there before.
+fn watch_origin(signals: &[i32]) -> io::Result<()> {
+    static ONCE: Once = Once::new();
+    let mut result = Ok(());
+    // A second time it would take signal-hook's place.
+    ONCE.call_once(|| {
+        let action = SigAction::new(SigHandler::SigAction(note_origin), SaFlags::SA_RESTART, SigSet::empty());
+        result = signals.iter().try_for_each(|number| {
+            // SAFETY: the handler only stores a number, which is async-signal-safe.
+            unsafe { sigaction(Signal::try_from(*number)?, &action) }?;
+            Ok(())
+        });
+    });
+    result
+}
+
 impl Signals {
     pub(crate) fn register() -> io::Result<Self> {
         let (wake, sender) = UnixStream::pair()?;
@@ -34,7 +73,9 @@ impl Signals {
         // SIGHUP stays ignored where nohup says so. SIGINT does not: a shell script starts `ctrec &` with it ignored,
         // and sends it to end the recording.
         let hang_up = (!is_ignored(&fs::read_to_string("/proc/self/status")?, SIGHUP)).then_some(SIGHUP);
-        for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
+        let signals: Vec<i32> = [SIGINT, SIGTERM].into_iter().chain(hang_up).collect();
+        watch_origin(&signals)?;
+        for signal in signals {
             let number = usize::try_from(signal).map_err(io::Error::other)?;
             registrations.push(signal_hook::flag::register_usize(signal, Arc::clone(&last), number)?);
             registrations.push(signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?);
@@ -42,18 +83,11 @@ impl Signals {
         Ok(Self { wake, last, registrations })
     }
 
-    /// The signal that came last and was not taken yet.
-    pub(crate) fn received(&self) -> Option<Signal> {
-        Self::signal(self.last.load(Ordering::Relaxed))
-    }
-
-    /// Takes it.
-    pub(crate) fn take(&self) -> Option<Signal> {
-        Self::signal(self.last.swap(0, Ordering::Relaxed))
-    }
-
-    fn signal(number: usize) -> Option<Signal> {
-        i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok())
+    /// Takes the signal that came last, if one came since the last time.
+    pub(crate) fn take(&self) -> Option<Received> {
+        let number = i32::try_from(self.last.swap(0, Ordering::Relaxed)).ok()?;
+        let signal = Signal::try_from(number).ok()?;
+        Some(Received { signal, from_terminal: ORIGIN.load(Ordering::Relaxed) == SI_KERNEL })
     }
 
     /// Empties the pipe, so that the next wait waits.
@@ -103,6 +137,15 @@ pub(crate) fn wait(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_is_taken_once_and_one_that_a_process_sent_is_not_the_terminals() {
+        let signals = Signals::register().unwrap();
+        assert_eq!(signals.take(), None);
+        nix::sys::signal::raise(Signal::SIGTERM).unwrap();
+        assert_eq!(signals.take(), Some(Received { signal: Signal::SIGTERM, from_terminal: false }));
+        assert_eq!(signals.take(), None);
+    }
 
     #[test]
     fn a_signal_that_nohup_ignores_is_told_from_the_others() {

@@ -64,7 +64,7 @@ impl Budget {
     /// Less is no budget: a run of 64 windows takes up to 4 MB before its small files are merged.
     pub const LEAST_BYTES: u64 = 16_000_000;
 
-    /// A budget of so many bytes for everything that is in the store.
+    /// A budget of so many bytes for all runs of the store.
     pub fn new(store: &Path, most: u64) -> Result<Self, StoreError> {
         if most < Self::LEAST_BYTES {
             return Err(StoreError::SmallBudget { bytes: most, least: Self::LEAST_BYTES });
@@ -80,6 +80,20 @@ impl Budget {
     /// Where it is noted how much was removed.
     pub fn note(&self) -> PathBuf {
         self.store.join(NOTE)
+    }
+
+    /// Bytes in the store that are no run's: nobody but who put them there removes them, so they are not counted.
+    pub fn uncounted(&mut self) -> Result<u64, StoreError> {
+        let runs: Vec<PathBuf> = self.runs()?.into_iter().map(|run| run.folder).collect();
+        let mut bytes = 0;
+        for path in files::names(&self.store)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            // A run that is being made or removed, and the note.
+            if !runs.contains(&path) && !name.starts_with(&format!(".{RUN}")) && name != NOTE {
+                bytes += bytes_at(&path)?;
+            }
+        }
+        Ok(bytes)
     }
 
     /// Removes runs that nobody writes, oldest first, until the others fit.
@@ -161,16 +175,16 @@ fn holder(folder: &Path) -> Result<Holder, StoreError> {
 
 /// Bytes that a folder takes on the disk: a small file takes a whole block.
 pub(crate) fn bytes_of(folder: &Path) -> Result<u64, StoreError> {
+    files::names(folder)?.iter().map(|path| bytes_at(path)).sum()
+}
+
+fn bytes_at(path: &Path) -> Result<u64, StoreError> {
     const BLOCK: u64 = 512;
-    let mut bytes = 0;
-    for path in files::names(folder)? {
-        match fs::symlink_metadata(&path) {
-            Ok(about) if about.is_dir() => bytes += bytes_of(&path)?,
-            Ok(about) => bytes += about.len().max(about.blocks() * BLOCK),
-            // Merged into another a moment ago.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unread(&path)(error)),
-        }
+    match fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => bytes_of(path),
+        Ok(about) => Ok(about.len().max(about.blocks() * BLOCK)),
+        // Merged into another a moment ago.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(unread(path)(error)),
     }
-    Ok(bytes)
 }

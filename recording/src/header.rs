@@ -43,7 +43,7 @@ pub struct Header {
     pub settings: Settings,
     /// Start, ns since the epoch.
     pub started_ns: i64,
-    /// End, ns since the epoch; `None` while it runs and after a crash.
+    /// End, ns since the epoch; `None` while it runs, after a crash, and where its last windows could not be written.
     pub ended_ns: Option<i64>,
     /// Why it ended; `None` also where another run continues it.
     pub end: Option<End>,

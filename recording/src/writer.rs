@@ -17,6 +17,7 @@ use crate::files::{self, HEADER, LOCK, RUN, Staged, WindowFile, sync_folder, unw
 use crate::format::Format;
 use crate::merge::merge;
 use crate::nascent::{check_id, clear_leftovers, make_store, publish_folder};
+use crate::room;
 use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Segment, Start};
 use crate::seal::{Contents, Seal, Tallies, tally};
 use crate::table::{FOLDERS, Table, Windowed};
@@ -88,7 +89,8 @@ impl RunWriter {
             fs::create_dir_all(&folder).map_err(unwritten(&folder))?;
         }
         self.write_snapshot(&[], &[])?;
-        self.update_header(header)
+        self.update_header(header)?;
+        room::keep(&self.folder, self.header_text(header, None)?.len() as u64)
     }
 
     /// The run's folder.
@@ -134,20 +136,28 @@ impl RunWriter {
 
     /// Replaces the header.
     pub fn update_header(&mut self, header: &Header) -> Result<(), StoreError> {
-        self.write_header(header, None)
+        let text = self.header_text(header, None)?;
+        let path = self.folder.join(HEADER);
+        Staged::write(path.clone(), |out| out.write_all(&text).map_err(unwritten(&path)))?.publish()
     }
 
-    /// Ends the run: writes the header, then merges the files that are still small.
+    /// Leaves to the last window the room on the disk that was kept for it. To be called before it is sealed.
+    pub fn make_room(&mut self) -> Result<(), StoreError> {
+        room::leave_to_window(&self.folder)
+    }
+
+    /// Ends the run: writes the header, for which a full disk has room too, then merges the files that are still small.
     pub fn finish(mut self, header: &Header) -> Result<(), StoreError> {
         let contents = Contents { last_window: self.last, tables: self.snapshot_tallies()? };
-        self.write_header(header, Some(&contents))?;
+        self.make_room()?;
+        room::write_header(&self.folder, &self.header_text(header, Some(&contents))?)?;
         while !self.loose.is_empty() {
             self.merge_loose().map_err(|error| StoreError::Unmerged { source: Box::new(error) })?;
         }
         files::remove(&self.folder.join(LOCK))
     }
 
-    fn write_header(&self, header: &Header, contents: Option<&Contents>) -> Result<(), StoreError> {
+    fn header_text(&self, header: &Header, contents: Option<&Contents>) -> Result<Vec<u8>, StoreError> {
         #[derive(Serialize)]
         struct Sealed<'a> {
             #[serde(flatten)]
@@ -158,13 +168,10 @@ impl RunWriter {
         if header.run != self.run {
             return Err(StoreError::WrongRun { header: header.run.clone(), writer: self.run.clone() });
         }
-        let path = self.folder.join(HEADER);
-        let staged = Staged::write(path.clone(), |out| {
-            let sealed = Sealed { header, contents };
-            serde_json::to_writer_pretty(&mut *out, &sealed).map_err(|error| unwritten(&path)(error.into()))?;
-            out.write_all(b"\n").map_err(unwritten(&path))
-        })?;
-        staged.publish()
+        let text = serde_json::to_vec_pretty(&Sealed { header, contents });
+        let mut text = text.map_err(|error| unwritten(&self.folder.join(HEADER))(error.into()))?;
+        text.push(b'\n');
+        Ok(text)
     }
 
     fn check(&self, segment: &Segment) -> Result<(), StoreError> {

@@ -19,10 +19,11 @@ const LITTLE_ROOM: u64 = 1 << 30;
 
 /// Everything that is asked here.
 pub(super) fn answers() -> Vec<Answer> {
-    let limit = memory_limit(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default(), &|path| {
-        fs::read_to_string(path).ok()
-    });
-    vec![memory(limit), store(Path::new(".")), cost(), unneeded()]
+    let memory = match fs::read_to_string("/proc/self/cgroup") {
+        Ok(cgroups) => memory(memory_limit(&cgroups, &|path| fs::read_to_string(path).ok())),
+        Err(error) => answer("memory limit", State::NotTried, format!("/proc/self/cgroup would tell: {error}")),
+    };
+    vec![memory, store(Path::new(".")), cost(), unneeded()]
 }
 
 fn answer(subject: &str, state: State, text: String) -> Answer {

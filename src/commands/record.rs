@@ -1,7 +1,9 @@
 //! `ctrec record`.
 
 mod line;
+mod screen;
 mod shown;
+mod size;
 mod summary;
 
 use std::process::ExitCode;
@@ -38,6 +40,9 @@ pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Resul
     };
     let outcome = record(&request, &mut |notice| shown.take(notice))?;
     shown.end(&outcome, options);
+    if let Some(failure) = outcome.failure {
+        return Err(failure.into());
+    }
     let code = outcome.command_code.map_or(0, |code| u8::try_from(code).unwrap_or(u8::MAX));
     Ok(ExitCode::from(code))
 }

@@ -43,6 +43,18 @@ fn a_command_line_that_is_wrong_ends_with_2() {
 }
 
 #[test]
+fn a_size_that_is_none_is_told_how_to_write_one() {
+    for words in
+        [&["--max-size=-5"][..], &["--max-size", "-5"], &["--max-size=0"], &["--max-size=1MB"], &["--max-size=x"]]
+    {
+        let output = ctrec(&[&["record"], words].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains("write it like 500MB or 2GiB") && !said.contains("parse"), "{words:?}: {said}");
+    }
+}
+
+#[test]
 fn what_is_no_pattern_is_told_which_there_are() {
     for pattern in ["", "[", "label=a", "pod=x", "image=", "name=web"] {
         for words in [&["record", "--container"][..], &["recommend", "--container"], &["report", "--container"]] {

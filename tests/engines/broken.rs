@@ -120,6 +120,23 @@ fn a_kernel_that_announces_no_exec_is_recorded_and_says_what_it_cannot_see() {
 pub(crate) const NO_CGROUPS: &str =
     "sed -n 's/^[^ ]* \\([^ ]*\\) cgroup2\\{0,1\\} .*/\\1/p' /proc/self/mounts | tac | xargs -n 1 umount && exec";
 
+/// Nothing is told of processes.
+pub(crate) const NO_PROC: &str = "umount --lazy /proc && exec";
+/// Nothing is told of the kernel.
+pub(crate) const NO_SYSFS: &str = "umount --lazy /sys && exec";
+
+#[test]
+fn what_is_not_mounted_is_named() {
+    if !gate::open("what_is_not_mounted_is_named", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    for (hide, advice) in [(NO_PROC, "mount -t proc"), (NO_SYSFS, "mount -t sysfs")] {
+        let outcome = in_own_mounts(&format!("{hide} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
+        assert_refused(&outcome, 3, &["is not mounted", advice]);
+    }
+}
+
 #[test]
 fn a_machine_without_cgroups_is_named() {
     if !gate::open("a_machine_without_cgroups_is_named", &[]) {
@@ -207,6 +224,74 @@ cat "$1/stderr" >&2
 cp -r "$1/disk/store" "$1/store"
 exit $code
 "#;
+
+/// The same, and the disk stays full.
+const FULL: &str = r#"
+head -c 100M /dev/zero > "$1/disk/filler" 2> /dev/null
+until grep -q 'cannot be written' "$1/stderr"; do
+    "$2" 1 0 10 > /dev/null
+    echo >> "$1/rounds"
+done
+exit 7
+"#;
+
+/// The same, with more to be written at the end than any recorder keeps room for.
+const MORE_THAN_FULL: &str = r#"
+until ls "$1/disk/store"/run=*/windows/w* > /dev/null 2>&1; do :; done
+head -c 100M /dev/zero > "$1/disk/filler" 2> /dev/null
+until grep -q 'cannot be written' "$1/stderr"; do :; done
+mkdir "$1/many"
+for number in $(seq 200); do
+    cp "$2" "$1/many/$number" && "$1/many/$number" 1 0 1 > /dev/null
+done
+exit 7
+"#;
+
+#[test]
+fn a_disk_that_stays_full_takes_the_last_window() {
+    if !gate::open("a_disk_that_stays_full_takes_the_last_window", &["gcc"]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("workload"), FULL).unwrap();
+    fs::copy(Program::Counts.binary(), folder.path().join("counts")).unwrap();
+    let outcome = in_own_mounts(RECORD, &folder);
+    assert_eq!(outcome.code, 7, "the command's own: {outcome:?}");
+    assert!(outcome.stderr.contains("next: ctrec recommend"), "{outcome:?}");
+
+    let rounds = fs::read(folder.path().join("rounds")).unwrap().len() as u64;
+    let recordings = Store::open(folder.path().join("store")).and_then(|store| store.read_all()).unwrap();
+    let yields = recordings[0].calls.iter().filter(|call| (call.abi, call.number) == (Abi::X86_64, 24));
+    assert_eq!(yields.map(|call| call.succeeded).sum::<u64>(), 10 * rounds, "sched_yield, all of them");
+    assert_eq!(recordings[0].header.end, Some(End::Command { code: 7 }));
+}
+
+#[test]
+fn what_a_full_disk_did_not_take_is_said_and_why() {
+    if !gate::open("what_a_full_disk_did_not_take_is_said_and_why", &["gcc"]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("workload"), MORE_THAN_FULL).unwrap();
+    fs::copy(Program::Counts.binary(), folder.path().join("counts")).unwrap();
+    let outcome = in_own_mounts(&RECORD.replace("--window 1s", "--window 1s --format json"), &folder);
+    assert_refused(
+        &outcome,
+        125,
+        &["the last counts could not be written, and are lost", "the disk is full: free some"],
+    );
+    assert!(outcome.stderr.contains("recorded 1 container") && outcome.stderr.contains("  RECORDED  "), "{outcome:?}");
+
+    let store = folder.path().join("store");
+    let recordings = Store::open(&store).and_then(|store| store.read_all()).unwrap();
+    assert!(!recordings[0].windows.is_empty(), "what was sealed before is there");
+    assert!(recordings[0].losses.iter().any(|loss| loss.kind == LossKind::CutOff));
+    let listed = ctrec(&["list", text(&store)]).success();
+    let listed = listed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(listed.contains("failed: the last counts could not be written"), "{listed}");
+    let Some(End::Failure { message }) = &recordings[0].header.end else { panic!("{listed}") };
+    assert!(message.contains("No space left on device"), "{message}");
+}
 
 #[test]
 fn a_full_disk_delays_windows_and_loses_nothing() {

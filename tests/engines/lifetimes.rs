@@ -83,6 +83,60 @@ fn a_signal_ends_the_recording_of_a_command_cleanly() {
     }
 }
 
+/// Starts `ctrec record -- sh -c SCRIPT` and waits until the script says `started`.
+fn record_script(store: &Path, script: &str) -> Process {
+    let record = [env!("CARGO_BIN_EXE_ctrec"), "record", "--output", text(store), "--", "sh", "-c", script];
+    let mut process = Process::start(&record);
+    wait_for("the script to start", || {
+        assert!(process.runs(), "ctrec ended: {}", process.stderr());
+        process.stdout().contains("started").then_some(())
+    });
+    process
+}
+
+#[test]
+fn a_signal_reaches_all_that_the_command_started() {
+    if !gate::open("a_signal_reaches_all_that_the_command_started", &["setsid"]) {
+        return;
+    }
+    let script = "sleep 1000 & setsid --fork sleep 1001 > /dev/null 2>&1; echo started; wait";
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let store = TempDir::new().unwrap();
+        // A shell starts in the background what ignores SIGINT.
+        let script = if signal == Signal::SIGINT {
+            script.replace("sleep", "env --default-signal=INT sleep")
+        } else {
+            script.to_owned()
+        };
+        let process = record_script(store.path(), &script);
+        process.signal(signal);
+        let outcome = process.finish();
+        assert_eq!(outcome.code, 128 + signal as i32, "{outcome:?}");
+        assert!(!outcome.stderr.contains("still run"), "{outcome:?}");
+        let recording = only_run(store.path());
+        assert_eq!((recording.header.end, recording.losses), (Some(End::Signal), Vec::new()), "{signal}");
+    }
+}
+
+#[test]
+fn a_second_signal_kills_what_the_first_did_not_end() {
+    if !gate::open("a_second_signal_kills_what_the_first_did_not_end", &[]) {
+        return;
+    }
+    let store = TempDir::new().unwrap();
+    let script =
+        "trap 'echo asked' TERM; (trap '' TERM; sleep 1000 & sleep 1000) & echo started; while :; do wait; done";
+    let process = record_script(store.path(), script);
+    process.signal(Signal::SIGTERM);
+    wait_for("the command to be asked", || process.stdout().contains("asked").then_some(()));
+    process.signal(Signal::SIGTERM);
+    let outcome = process.finish();
+    assert_eq!((outcome.code, outcome.stdout.matches("asked").count()), (137, 1), "{outcome:?}");
+    let recording = only_run(store.path());
+    assert_eq!((recording.header.end, recording.losses), (Some(End::Signal), Vec::new()));
+    assert!(recording.calls.iter().any(|call| call.unfinished + call.interrupted > 0), "to the very end");
+}
+
 #[test]
 fn what_was_sealed_before_a_kill_is_readable_and_says_that_it_was_cut_off() {
     if !gate::open("what_was_sealed_before_a_kill_is_readable_and_says_that_it_was_cut_off", &["gcc"]) {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::broken::{NO_BTF, NO_CGROUPS, OTHER_BTF, hide_tracepoint, in_own_mounts};
+use crate::broken::{NO_BTF, NO_CGROUPS, NO_PROC, NO_SYSFS, OTHER_BTF, hide_tracepoint, in_own_mounts};
 use crate::gate;
 use crate::recorder::{ctrec, record_command};
 
@@ -67,6 +67,12 @@ fn the_doctor_ends_with_3_where_a_recording_would_and_says_why() {
     let (code, lines) = ask(NO_CGROUPS, &folder, ["cgroups", "recording programs", "permission"]);
     assert_eq!(code, 3, "{lines:?}");
     assert_begin(&lines, ["missing cgroups no cgroup hierarchy is mounted", "ok", "ok"]);
+    let (code, lines) = ask(NO_PROC, &folder, ["permission", "cgroups", "recording programs"]);
+    assert_eq!(code, 3, "{lines:?}");
+    assert_begin(&lines, ["missing permission /proc is not mounted", "missing cgroups", "not tried"]);
+    let (code, lines) = ask(NO_SYSFS, &folder, ["permission", "kernel types", "recording programs"]);
+    assert_eq!(code, 3, "{lines:?}");
+    assert_begin(&lines, ["ok", "missing kernel types (BTF) /sys is not mounted", "not tried"]);
     hide_tracepoint("cgroup_mkdir", &folder);
     let (code, lines) =
         ask(OTHER_BTF, &folder, ["tracepoint cgroup_mkdir", "tracepoint sys_exit", "recording programs"]);

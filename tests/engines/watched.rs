@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bundle::{Bundle, Runtime, Spec};
 use crate::gate;
 use crate::image::{Image, text};
 use crate::process::run;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, ctrec};
 use crate::wait::wait_for;
 
 #[test]
@@ -40,25 +41,69 @@ fn a_terminal_has_one_line_that_lives() {
     if !gate::open("a_terminal_has_one_line_that_lives", &["script"]) {
         return;
     }
-    let store = TempDir::new().unwrap();
-    let record = format!("{} record --duration 4s --container no-such --output", env!("CARGO_BIN_EXE_ctrec"));
-    let shown =
-        run(&["script", "--quiet", "--return", "--command", &format!("{record} {}", text(store.path())), "/dev/null"]);
-    let shown = shown.success();
-    let lines: Vec<String> = shown.split(['\r', '\n']).map(plain).collect();
-    let live: BTreeSet<&str> =
-        lines.iter().map(|line| line.trim_end()).filter(|line| line.contains(" left  ")).collect();
-    assert!(live.len() >= 2, "it goes on: {lines:?}");
-    let whole = |line: &&str| line.contains("0 containers") && line.contains("no losses") && line.contains("cost ");
-    assert!(live.iter().all(|line| whole(line) && line.chars().count() < 80), "{live:?}");
+    let shown = on_terminal(80, "--duration 4s --window 2s --container no-such");
+    let live = live_lines(&shown);
+    assert!(live.len() >= 2, "it goes on: {shown:?}");
+    let whole = |line: &&String| line.contains("0 containers") && line.contains("no losses") && line.contains("cost ");
+    assert!(live.iter().all(|line| whole(&line) && line.chars().count() < 80), "{live:?}");
+    let (before, after): (Vec<_>, Vec<_>) = live.iter().partition(|line| line.contains("first window in "));
+    assert!(!before.is_empty() && !after.is_empty(), "{live:?}");
+    assert!(before.iter().all(|line| !line.contains("call")), "nothing was counted yet: {before:?}");
+    assert!(after.iter().all(|line| line.contains("0 call kinds")), "{after:?}");
     assert!(shown.contains("own cost "), "{shown}");
 }
 
-/// The text without what moves a cursor.
-fn plain(text: &str) -> String {
-    let mut parts = text.split('\u{1b}');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |plain, part| {
-        plain + part.split_once(|it: char| it.is_ascii_alphabetic()).map_or("", |(_, rest)| rest)
-    })
+#[test]
+fn a_narrow_terminal_shows_what_is_lost() {
+    if !gate::open("a_narrow_terminal_shows_what_is_lost", &["script"]) {
+        return;
+    }
+    let live = live_lines(&on_terminal(40, "--duration 3s --container no-such"));
+    assert!(!live.is_empty());
+    assert!(live.iter().all(|line| line.contains("no losses") && line.chars().count() < 40), "{live:?}");
+}
+
+#[test]
+fn a_command_has_its_terminal_to_itself() {
+    if !gate::open("a_command_has_its_terminal_to_itself", &["script"]) {
+        return;
+    }
+    let shown = on_terminal(80, "-- sh -c 'printf \"Name: \"; sleep 3; echo hi; printf bye'");
+    assert!(shown.contains("Name: hi\r\nbye\r\nrecorded 1 container"), "{shown:?}");
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    let told: Vec<&str> = shown.lines().take_while(|line| !line.contains("Name: ")).collect();
+    assert!(told.len() == 1 && told[0].contains("-v says after each window how far it is"), "{told:?}");
+}
+
+#[test]
+fn the_end_has_the_numbers_of_a_listing() {
+    if !gate::open("the_end_has_the_numbers_of_a_listing", &[]) {
+        return;
+    }
+    let store = TempDir::new().unwrap();
+    let said = ctrec(&["record", "--output", text(store.path()), "--", "sh", "-c", "ls > /dev/null; sleep 1"]).stderr;
+    let listing: Value =
+        serde_json::from_str(&ctrec(&["list", "--format", "json", text(store.path())]).success()).unwrap();
+    let listed = &listing["runs"][0]["containers"][0];
+    let recorded = ctrec_analyze::text::duration(listed["recorded_ns"].as_u64().unwrap());
+    let expected = ["sh", &recorded, &listed["call_kinds"].to_string()];
+    let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(lines.iter().any(|words| words.starts_with(&expected)), "{expected:?} in {said}");
+}
+
+/// What a terminal of so many columns is sent by a recording.
+fn on_terminal(columns: usize, options: &str) -> String {
+    let store = TempDir::new().unwrap();
+    let record = format!("{} record --output {} {options}", env!("CARGO_BIN_EXE_ctrec"), text(store.path()));
+    let command = format!("stty rows 24 cols {columns} && exec {record}");
+    run(&["script", "--quiet", "--return", "--command", &command, "/dev/null"]).success()
+}
+
+/// The live lines, each of them once. Whatever the terminal's size becomes, the cursor is where the line begins, and what
+/// follows is cleared with it.
+fn live_lines(shown: &str) -> BTreeSet<String> {
+    const BEGINNING: &str = "\r\u{1b}[J";
+    assert_eq!(shown.matches('\u{1b}').count(), shown.matches(BEGINNING).count(), "{shown:?}");
+    let lines = shown.split(BEGINNING).skip(1).map(|drawn| drawn.split_once('\r').expect("the cursor goes back").0);
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }

@@ -16,12 +16,10 @@ mod window;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use ctrec_recording::{Budget, End, Header, RunWriter, StoreError};
-use nix::sys::signal::Signal;
 
-pub use notice::{Notice, Outcome, Progress, Summary};
+pub use notice::{Notice, Outcome, Progress, RunsRemoved, Summary};
 pub use options::{Options, Target};
 
 use crate::accounts::Accounts;
@@ -32,7 +30,7 @@ use crate::containers::{Basis, Containers, Matcher};
 use crate::cost::Meter;
 use crate::counters::Counters;
 use crate::engine::{Asker, Host, Scan};
-use crate::error::RecordError;
+use crate::error::{RecordError, chain};
 use crate::events::Events;
 use crate::kernel::{Kernel, Parts, Storage};
 use crate::requirements;
@@ -66,9 +64,9 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
         }
         Err(error) => {
             // What was recorded so far is worth keeping.
-            let end = End::Failure { message: error.to_string() };
-            match session.finish(end, &mut |_| ()) {
-                Ok(_) => Err(error),
+            let end = End::Failure { message: chain(&error) };
+            match session.finish(end, observe) {
+                Ok(outcome) => Ok(Outcome { failure: Some(error), ..outcome }),
                 Err(second) => Err(RecordError::AlsoUnfinished { source: Box::new(error), second: Box::new(second) }),
             }
         }
@@ -99,7 +97,9 @@ struct Session<'storage> {
     first_run: String,
     /// How many there are.
     runs: u32,
-    /// When the first one began.
+    /// Those that were removed.
+    removed: RunsRemoved,
+    /// When the first window began.
     started_ns: i64,
     budget: Option<Budget>,
     /// Why the store cannot be kept within its size.
@@ -133,6 +133,7 @@ impl<'storage> Session<'storage> {
             Target::Command(_) => (std::rc::Rc::new(|_| true), Basis::Names),
         };
         let clock = Clock::start(|| kernel.clocks())?;
+        let window_start_ns = clock.now_ns()?;
         let host = Host::default();
         let asker = matches!(options.target, Target::Containers { .. }).then(Asker::start);
         Ok(Self {
@@ -150,10 +151,11 @@ impl<'storage> Session<'storage> {
             command: None,
             command_code: None,
             windows: 0,
-            window_start_ns: clock.now_ns()?,
+            window_start_ns,
             first_run: header.run.clone(),
             runs: 1,
-            started_ns: header.started_ns,
+            removed: RunsRemoved::default(),
+            started_ns: window_start_ns,
             budget: options.most_bytes.map(|bytes| Budget::new(&options.store, bytes)).transpose()?,
             beyond: None,
             past: Past::default(),
@@ -171,6 +173,7 @@ impl<'storage> Session<'storage> {
     }
 
     fn run(&mut self, observe: &mut Observe<'_>) -> Result<End, RecordError> {
+        self.tell_uncounted(observe);
         self.remove_oldest(observe)?;
         // Before anything else, for a recording may be over in no time.
         self.meter.turn(&self.kernel)?;
@@ -178,11 +181,11 @@ impl<'storage> Session<'storage> {
             Target::Containers { .. } => {
                 self.kernel.attach()?;
                 self.add_running()?;
+                observe(&Notice::Began);
             }
-            Target::Command(words) => self.start_command(words)?,
+            Target::Command(words) => self.start_command(words, observe)?,
         }
         self.pace = Pace::start(self.options);
-        observe(&Notice::Began);
         self.news.tell(&self.containers, Patience::Wait, observe);
         let mut stop: Option<Stop> = None;
         loop {
@@ -190,20 +193,11 @@ impl<'storage> Session<'storage> {
             self.handle_events()?;
             self.handle_answers()?;
             self.ask_engines();
-            if let Some(end) = self.command_end()? {
-                return Ok(stop.map_or(end, |stop| stop.end));
+            if let Some(end) = self.command_end(stop.as_ref())? {
+                return Ok(end);
             }
-            if let Some(end) = self.reason_to_stop() {
-                match self.ask_to_end(&end) {
-                    None => return Ok(end),
-                    Some(kill_at) if stop.is_none() => stop = Some(Stop { end, kill_at }),
-                    Some(_) => {}
-                }
-            }
-            if stop.as_ref().is_some_and(|stop| Instant::now() >= stop.kill_at)
-                && let Some(command) = &self.command
-            {
-                command.signal(Signal::SIGKILL);
+            if let Some(end) = self.heed(&mut stop) {
+                return Ok(end);
             }
             self.meter.turn(&self.kernel)?;
             self.turn(observe)?;
@@ -212,9 +206,8 @@ impl<'storage> Session<'storage> {
 
     /// Waits until something happens or is due.
     fn wait(&self, stop: Option<&Stop>) -> Result<(), RecordError> {
-        let end = stop.map_or(self.pace.deadline, |stop| Some(stop.kill_at));
-        let due = [Some(self.pace.next_window), self.pace.next_tick, self.meter.due(), end];
-        let command = self.command.as_ref().map(Command::descriptor);
+        let due = [Some(self.pace.next_window), self.pace.next_tick, self.meter.due(), self.next_look(stop)];
+        let command = self.command.as_ref().and_then(Command::descriptor);
         let others: Vec<_> = command.into_iter().chain(self.asker.as_ref().map(AsFd::as_fd)).collect();
         wait(&self.events, &self.signals, &others, due.into_iter().flatten().min())
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ctrec_recording::{Container, Cost, End, RemovedRun};
+use ctrec_recording::{Container, Cost, End, RemovedRun, StoreError};
+
+use crate::error::RecordError;
 
 /// Something that a watcher wants to know at once.
 #[derive(Debug)]
@@ -30,6 +32,11 @@ pub enum Notice<'a> {
         /// The one that goes on.
         to: &'a str,
     },
+    /// So many bytes in the store are no runs, and nothing keeps them within its size.
+    Uncounted {
+        /// Bytes on the disk.
+        bytes: u64,
+    },
     /// A run was removed, to keep the store within its size.
     Removed(&'a RemovedRun),
     /// How far it has come.
@@ -45,9 +52,11 @@ pub struct Progress {
     pub left: Option<Duration>,
     /// Windows sealed.
     pub windows: u32,
+    /// Until the first counts are read; `None`: some were.
+    pub first_window: Option<Duration>,
     /// Containers recorded.
     pub containers: usize,
-    /// Distinct calls of distinct containers, those of set-up left out.
+    /// Distinct calls of distinct containers, as a listing of the store counts them.
     pub calls: usize,
     /// How many of them are new since a minute ago.
     pub new_calls: usize,
@@ -70,9 +79,9 @@ pub struct Summary {
     pub name: String,
     /// Image. Hostile text.
     pub image: Option<String>,
-    /// How long it was recorded.
+    /// How long it was recorded, as a listing of the store has it.
     pub recorded: Duration,
-    /// Distinct calls, those of set-up left out.
+    /// Distinct calls, as a listing of the store counts them.
     pub calls: usize,
     /// Distinct capabilities that were asked for, set-up and probes left out.
     pub capabilities: usize,
@@ -89,6 +98,8 @@ pub struct Outcome {
     pub run: String,
     /// How many runs it took.
     pub runs: u32,
+    /// Runs that were removed meanwhile.
+    pub removed: RunsRemoved,
     /// Its folder.
     pub path: PathBuf,
     /// Why it ended.
@@ -101,4 +112,17 @@ pub struct Outcome {
     pub command_code: Option<i32>,
     /// Processes of the command that still run.
     pub left_running: Vec<u32>,
+    /// Why the run's small files are still many: it is complete all the same.
+    pub unmerged: Option<StoreError>,
+    /// Why something is missing at its end, or recording failed. What was written before is kept.
+    pub failure: Option<RecordError>,
+}
+
+/// Runs that were removed while a recording went on, to keep its store within a size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunsRemoved {
+    /// How many.
+    pub all: u64,
+    /// Those of this recording itself: what only they saw is in its numbers, and not in the store.
+    pub own: u64,
 }

@@ -51,6 +51,16 @@ impl Pace {
         is_due
     }
 
+    /// Whether the duration is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How long the window goes on.
+    pub(super) fn window_left(&self) -> Duration {
+        self.next_window.saturating_duration_since(Instant::now())
+    }
+
     /// How long it will go on; `None`: until something ends it.
     pub(super) fn left(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))

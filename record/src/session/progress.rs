@@ -15,6 +15,7 @@ impl Session<'_> {
             elapsed: self.pace.started.elapsed(),
             left: self.pace.left(),
             windows: self.windows,
+            first_window: (self.runs == 1 && self.windows == 0).then(|| self.pace.window_left()),
             containers: self.past.count + self.containers.recorded().count(),
             calls: self.accounts.calls(),
             new_calls: self.novelty.recent(Instant::now()),
@@ -41,7 +42,8 @@ impl Session<'_> {
     /// One container in numbers.
     pub(super) fn summary(&self, row: &Container) -> Summary {
         let start_ns = row.started_ns.max(self.started_ns);
-        let end_ns = row.ended_ns.unwrap_or(self.window_start_ns);
+        // What a window that could not be written saw is in no store.
+        let end_ns = row.ended_ns.map_or(self.window_start_ns, |ended_ns| ended_ns.min(self.window_start_ns));
         let start_seen = !row.already_running || self.seen_starts.contains(&row.container);
         summary(row, end_ns.saturating_sub(start_ns), start_seen, self.accounts.of(row.container))
     }

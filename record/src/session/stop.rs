@@ -1,51 +1,94 @@
 //! Why and how a recording ends: its duration, a signal, the command's own end.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use ctrec_recording::End;
 use nix::sys::signal::Signal;
 
 use super::Session;
+use crate::cgroups::OwnCgroup;
 use crate::error::RecordError;
+use crate::waiting::Received;
 
-/// How long a command may take to end after it was asked to.
+/// How long a command may take to end after it was asked to, and again after it was killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Why a run is about to end, and by when its command must have ended.
+/// How often to look whether anything of a command is left: nobody tells.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Why a run is about to end, and by when its command must have ended, with all that it has started.
 pub(super) struct Stop {
-    pub(super) end: End,
-    pub(super) kill_at: Instant,
+    end: End,
+    kill_at: Instant,
+}
+
+impl Stop {
+    fn has_been_killed(&self) -> bool {
+        Instant::now() >= self.kill_at
+    }
+
+    /// What cannot be killed is left behind.
+    fn is_hopeless(&self) -> bool {
+        Instant::now() >= self.kill_at + GRACE
+    }
 }
 
 impl Session<'_> {
-    pub(super) fn command_end(&mut self) -> Result<Option<End>, RecordError> {
+    /// Why the run ends, if its command has ended: by itself it may leave others running, but whoever was told to end
+    /// ends as a whole.
+    pub(super) fn command_end(&mut self, stop: Option<&Stop>) -> Result<Option<End>, RecordError> {
         let Some(command) = &mut self.command else { return Ok(None) };
-        let code =
+        self.command_code =
             command.exit_code().map_err(|source| RecordError::System { what: "wait for the command", source })?;
-        self.command_code = code;
-        Ok(code.map(|code| End::Command { code }))
+        let Some(code) = self.command_code else { return Ok(None) };
+        Ok(match stop {
+            None => Some(End::Command { code }),
+            Some(stop) if stop.is_hopeless() || self.left_running().is_empty() => Some(stop.end.clone()),
+            Some(_) => None,
+        })
     }
 
-    pub(super) fn reason_to_stop(&self) -> Option<End> {
-        if self.signals.received().is_some() {
-            return Some(End::Signal);
+    /// Processes of the command that still run.
+    pub(super) fn left_running(&self) -> Vec<u32> {
+        self.cgroup.as_ref().map(OwnCgroup::processes).unwrap_or_default()
+    }
+
+    /// Heeds signals and the clock. Gives why the run ends here and now; a command is asked to end first, and the second
+    /// time killed.
+    pub(super) fn heed(&mut self, stop: &mut Option<Stop>) -> Option<End> {
+        let received = self.signals.take();
+        if let Some(stop) = stop {
+            if received.is_some() {
+                stop.kill_at = stop.kill_at.min(Instant::now());
+            }
+            if stop.has_been_killed() {
+                self.kill_command();
+            }
+            return None;
         }
-        self.pace.deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(End::Duration)
-    }
-
-    /// Passes the end on to the command. Returns by when it must have ended; `None`: there is no command.
-    pub(super) fn ask_to_end(&mut self, end: &End) -> Option<Instant> {
-        let command = self.command.as_ref()?;
-        let signal = match (end, self.signals.take()) {
-            (End::Signal, None) => return Some(Instant::now() + GRACE), /* it was passed on before */
-            (End::Signal, Some(signal)) => signal,
-            _ => Signal::SIGTERM,
+        let end = match received {
+            Some(_) => End::Signal,
+            None if self.pace.is_over() => End::Duration,
+            None => return None,
         };
-        // A terminal sends Ctrl-C to the command too, and many programs take a second one as «at once».
-        if !(signal == Signal::SIGINT && io::IsTerminal::is_terminal(&io::stdin())) {
-            command.signal(signal);
+        let (Some(command), Some(cgroup)) = (&self.command, &self.cgroup) else { return Some(end) };
+        command.pass_on(received.unwrap_or(Received { signal: Signal::SIGTERM, from_terminal: false }), cgroup);
+        *stop = Some(Stop { end, kill_at: Instant::now() + GRACE });
+        None
+    }
+
+    fn kill_command(&self) {
+        if let (Some(command), Some(cgroup)) = (&self.command, &self.cgroup) {
+            command.kill(cgroup);
         }
-        Some(Instant::now() + GRACE)
+    }
+
+    /// When to look at the end of the run again, if nothing happens before.
+    pub(super) fn next_look(&self, stop: Option<&Stop>) -> Option<Instant> {
+        match stop {
+            None => self.pace.deadline,
+            Some(stop) if self.command_code.is_some() || stop.has_been_killed() => Some(Instant::now() + LOOK_EVERY),
+            Some(stop) => Some(stop.kill_at),
+        }
     }
 }

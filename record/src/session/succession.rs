@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use ctrec_recording::{Header, RunWriter, StoreError};
+use ctrec_recording::{Budget, Header, RunWriter, StoreError};
 
 use super::window::leave_to;
 use super::{Notice, Observe, Session};
@@ -38,7 +38,11 @@ impl Session<'_> {
         let Some(budget) = &mut self.budget else { return Ok(()) };
         match budget.keep() {
             Ok(kept) => {
-                kept.removed.iter().for_each(|run| observe(&Notice::Removed(run)));
+                for run in &kept.removed {
+                    self.removed.all += 1;
+                    self.removed.own += u64::from(run.run.starts_with(&self.first_run));
+                    observe(&Notice::Removed(run));
+                }
                 if kept.is_over {
                     let text = format!("it takes {} bytes, and whatever is left is being recorded", kept.bytes);
                     self.beyond.get_or_insert(text);
@@ -53,6 +57,15 @@ impl Session<'_> {
                 self.beyond = Some(error.to_string());
                 Ok(())
             }
+        }
+    }
+
+    /// Tells once what is in the store and is nobody's to remove.
+    pub(super) fn tell_uncounted(&mut self, observe: &mut Observe<'_>) {
+        match self.budget.as_mut().map(Budget::uncounted) {
+            Some(Ok(bytes @ 1..)) => observe(&Notice::Uncounted { bytes }),
+            Some(Err(error)) => self.beyond = Some(error.to_string()),
+            Some(Ok(0)) | None => {}
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ctrec_recording::{Container, Header, LossKind};
 
-use super::Session;
+use super::{Notice, Observe, Session};
 use crate::cgroups::{self, Hierarchies, OwnCgroup};
 use crate::command::Command;
 use crate::containers::Verdict;
@@ -78,7 +78,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) fn start_command(&mut self, words: &[OsString]) -> Result<(), RecordError> {
+    pub(super) fn start_command(&mut self, words: &[OsString], observe: &mut Observe<'_>) -> Result<(), RecordError> {
         let hierarchy = self.hierarchies.own().ok_or(RecordError::NoCgroups)?;
         let mount = hierarchy.mount.clone();
         let failed = |source| RecordError::Cgroup { path: mount.clone(), source };
@@ -87,6 +87,8 @@ impl Session<'_> {
         let number = self.kernel.add_container(&[cgroup.key().map_err(failed)?], None)?;
         self.containers.add(number, command_row(words, &self.header, &cgroup.path()));
         self.kernel.attach()?;
+        // Before the command says anything: it has the same terminal.
+        observe(&Notice::Began);
         let command = Command::start(words, &cgroup);
         self.cgroup = Some(cgroup);
         self.command = Some(command?);

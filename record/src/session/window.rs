@@ -6,12 +6,11 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use ctrec_recording::{Cost, End, LossKind, Window};
+use ctrec_recording::{Cost, End, LossKind, StoreError, Window};
 
 use super::news::Patience;
 use super::{Notice, Observe, Outcome, Progress, Session, Target};
-use crate::cgroups::OwnCgroup;
-use crate::error::RecordError;
+use crate::error::{RecordError, root};
 
 impl Session<'_> {
     /// Writes what happened since the last sealed window. A disk that is full is not the end: the counts stay, and go
@@ -96,7 +95,7 @@ impl Session<'_> {
             self.counters.lose(LossKind::Unresolved, Some(number), "its first process was not announced");
         }
         self.give_up(|_| true);
-        let left_running = self.cgroup.as_ref().map(OwnCgroup::processes).unwrap_or_default();
+        let left_running = self.left_running();
         for _ in &left_running {
             self.counters.lose(LossKind::LeftRunning, None, "processes of the command");
         }
@@ -105,34 +104,61 @@ impl Session<'_> {
         self.gather()?;
         let now_ns = self.clock.now_ns()?;
         self.counters.add_unfinished(&unfinished, &self.kernel.pending()?, now_ns)?;
+        // Whether there is room then, sealing says.
+        drop(self.writer.make_room());
         self.seal()?;
-        if let Some(error) = self.unwritten.take() {
-            return Err(error.into());
-        }
         self.news.tell(&self.containers, Patience::Over, observe);
         let progress = self.progress()?;
         observe(&Notice::Progress(&progress));
-        self.header.ended_ns = Some(self.clock.now_ns()?);
-        self.header.end = Some(end.clone());
+        let path = self.writer.path().to_owned();
+        let unwritten = self.unwritten.take();
+        let end = self.end_header(end, unwritten.as_ref())?;
+        let failure = unwritten.map(|error| RecordError::Unwritten { path: path.clone(), source: Box::new(error) });
         let cost = self.cost()?;
         let kernel_bytes = cost.kernel_bytes;
         self.header.cost = Some(cost);
-        let outcome = Outcome {
+        let mut outcome = Outcome {
             run: self.header.run.clone(),
             runs: self.runs,
-            path: self.writer.path().to_owned(),
+            removed: self.removed,
+            path,
             end,
             containers: self.summaries(),
             progress: Progress { cost: Cost { kernel_bytes, ..progress.cost }, ..progress },
             command_code: self.command_code,
             left_running,
+            unmerged: None,
+            failure,
         };
-        self.writer.finish(&self.header)?;
-        if let Some(owner) = self.options.owner {
-            leave_to(&self.options.store, &outcome.path, owner)
-                .map_err(|source| RecordError::Host { path: outcome.path.clone(), source })?;
-        }
+        let written = match self.writer.finish(&self.header) {
+            Err(error @ StoreError::Unmerged { .. }) => {
+                outcome.unmerged = Some(error);
+                Ok(())
+            }
+            written => written.map_err(RecordError::from),
+        };
+        let left = match self.options.owner {
+            Some(owner) => leave_to(&self.options.store, &outcome.path, owner)
+                .map_err(|source| RecordError::Host { path: outcome.path.clone(), source }),
+            None => Ok(()),
+        };
+        outcome.failure = outcome.failure.or(written.and(left).err());
         Ok(outcome)
+    }
+
+    /// Notes in the header how the run ends. One whose last windows could not be written has no time of its end: so
+    /// whoever reads it takes it for cut off, and counts that as a loss.
+    fn end_header(&mut self, end: End, unwritten: Option<&StoreError>) -> Result<End, RecordError> {
+        let end = match (unwritten, end) {
+            (Some(error), End::Duration | End::Signal | End::Command { .. }) => {
+                let message = format!("the last counts could not be written, and are lost: {}", root(error));
+                End::Failure { message }
+            }
+            (_, end) => end,
+        };
+        self.header.ended_ns = if unwritten.is_none() { Some(self.clock.now_ns()?) } else { None };
+        self.header.end = Some(end.clone());
+        Ok(end)
     }
 }
 

@@ -9,11 +9,11 @@ use std::path::Path;
 use ctrec_recording::CgroupLayout;
 use nix::errno::Errno;
 
-use super::{Answer, State, chain};
+use super::{Answer, State};
 use crate::cgroups::Hierarchies;
 use crate::check_hook::CheckHook;
 use crate::engine::Installed;
-use crate::error::RecordError;
+use crate::error::{RecordError, chain};
 
 fn answer(subject: impl Into<String>, state: State, text: impl Into<String>) -> Answer {
     Answer { subject: subject.into(), state, text: text.into() }
@@ -24,7 +24,8 @@ fn not_tried(subject: impl Into<String>, why: &str) -> Answer {
     answer(subject, State::NotTried, why)
 }
 
-const WITHOUT_ROOT: &str = "it takes root to find out: sudo ctrec doctor";
+/// What keeps a question from being asked has said itself what to do.
+const OTHERS_FIRST: &str = "what is missing above comes first";
 const WITHOUT_TYPES: &str = "the kernel's types would tell";
 
 pub(super) fn permission(found: &Result<(), RecordError>) -> Answer {
@@ -90,7 +91,7 @@ pub(super) fn programs(loaded: Option<Result<(), String>>) -> Answer {
             State::Missing,
             format!("{error}; boot another kernel, such as the distribution's own, or one that is not locked down"),
         ),
-        None => not_tried(subject, "what is missing above comes first"),
+        None => not_tried(subject, OTHERS_FIRST),
     }
 }
 
@@ -131,7 +132,7 @@ pub(super) fn symbols(shown: Option<bool>) -> Answer {
             "hidden, so capability checks are judged without the kernel function that asked; set kernel.kptr_restrict=1 \
              while recording",
         ),
-        None => not_tried(subject, WITHOUT_ROOT),
+        None => not_tried(subject, OTHERS_FIRST),
     }
 }
 
@@ -159,7 +160,7 @@ pub(super) fn own_cgroup(mount: &Path, writable: Option<Result<(), Errno>>) -> A
             let error = RecordError::Cgroup { path: mount.to_owned(), source: errno.into() };
             answer(subject, State::Limited, format!("no record -- COMMAND: {error}"))
         }
-        None => not_tried(subject, WITHOUT_ROOT),
+        None => not_tried(subject, OTHERS_FIRST),
     }
 }
 

@@ -110,8 +110,13 @@ fn what_is_no_run_stays() {
     for (run, age) in [("a", 5), ("b", 4), ("c", 3), ("d", 2), ("e", 1)] {
         record(store, run, age);
     }
-    let kept = Budget::new(store, LEAST).unwrap().keep().unwrap();
+    let mut budget = Budget::new(store, LEAST).unwrap();
+    let uncounted = budget.uncounted().unwrap();
+    let ballast = 6 * SIZE as u64;
+    assert!((ballast..ballast + 50_000).contains(&uncounted), "{uncounted} bytes are no runs");
+    let kept = budget.keep().unwrap();
     assert_eq!(kept.removed.len(), 1, "{kept:?}");
+    assert_eq!(budget.uncounted().unwrap(), uncounted, "nor is the note of what was removed");
     for name in ["notes/ballast", "run=headless/ballast", "run=of another/ballast", "run=linked", "run=stolen/run.json"]
     {
         assert!(store.join(name).exists(), "{name}");

@@ -300,7 +300,9 @@ fn a_table_without_rows_has_no_file() {
     let mut run = writer(folder.path(), "a", Format::Parquet);
     run.seal(&Segment { errnos: Vec::new(), ..segment(1, 0) }).unwrap();
     let expected = [
+        ".end",
         ".lock",
+        ".room",
         "arguments/w000001-000001.parquet",
         "askers/w000001-000001.parquet",
         "checks/w000001-000001.parquet",

@@ -6,29 +6,39 @@ use ctrec_analyze::text::counted;
 use ctrec_record::Progress;
 use ctrec_recording::Cost;
 
-/// Widest that the live line gets: a terminal's width less one, so that the cursor stays on it.
-const WIDEST: usize = 79;
-
-/// The live line: the widest form that fits.
-pub(super) fn live(progress: &Progress) -> String {
-    let time = match progress.left {
-        Some(left) => format!("{}, {} left", clock(progress.elapsed), clock(left)),
-        None => clock(progress.elapsed),
-    };
+/// The live line: the widest form that fits a terminal of so many columns. What is missing is said in every form, and
+/// where even that is cut, it is cut last.
+pub(super) fn live(progress: &Progress, columns: usize) -> String {
+    let elapsed = clock(progress.elapsed);
+    let time = progress.left.map_or_else(|| elapsed.clone(), |left| format!("{elapsed}, {} left", clock(left)));
     let containers = counted(progress.containers, "container");
-    let kinds = counted(progress.calls, "call kind");
-    let calls = counted(progress.calls, "call");
-    let new = progress.new_calls;
+    let [long, plain, short] = seen(progress);
     let losses = losses(progress.losses);
     let cost = share(recorder(&progress.cost, progress.elapsed) + programs(&progress.cost).unwrap_or_default());
     let forms = [
-        format!("{time}  {containers}  {kinds}, {new} new in 1m  {losses}  cost {cost} CPU"),
-        format!("{time}  {containers}  {kinds}, {new} new  {losses}  cost {cost}"),
-        format!("{time}  {containers}  {calls}, {new} new  {losses}  {cost}"),
-        format!("{time}  {calls}, {new} new  {losses}"),
+        format!("{time}  {losses}  {containers}  {long}  cost {cost} CPU"),
+        format!("{time}  {losses}  {containers}  {plain}  cost {cost}"),
+        format!("{time}  {losses}  {containers}  {short}  {cost}"),
+        format!("{time}  {losses}  {short}"),
+        format!("{elapsed}  {losses}  {short}"),
+        format!("{losses}  {elapsed}"),
+        losses,
     ];
     let [.., shortest] = &forms;
-    forms.iter().find(|form| form.chars().count() <= WIDEST).unwrap_or(shortest).clone()
+    // The last column stays free: some terminals begin a row when it is written.
+    forms.iter().find(|form| form.chars().count() < columns).unwrap_or(shortest).clone()
+}
+
+/// The calls so far, in three lengths. Before anything was counted it says when that will be.
+fn seen(progress: &Progress) -> [String; 3] {
+    if let Some(left) = progress.first_window {
+        let seconds = left.as_millis().div_ceil(1000);
+        let text = format!("first window in {seconds}s");
+        return [text.clone(), text.clone(), text];
+    }
+    let (kinds, calls) = (counted(progress.calls, "call kind"), counted(progress.calls, "call"));
+    let new = progress.new_calls;
+    [format!("{kinds}, {new} new in 1m"), format!("{kinds}, {new} new"), format!("{calls}, {new} new")]
 }
 
 /// The same for a log.
@@ -108,13 +118,27 @@ mod tests {
 
     #[test]
     fn the_live_line_says_all_and_fits() {
-        let shown = live(&progress(1));
-        assert_eq!(shown, "12:03, 1:00:00 left  5 containers  412 call kinds, 7 new  no losses  cost 1.6 %");
-        let shown = live(&Progress { left: None, ..progress(1) });
-        assert_eq!(shown, "12:03  5 containers  412 call kinds, 7 new in 1m  no losses  cost 1.6 % CPU");
+        let shown = live(&progress(1), 80);
+        assert_eq!(shown, "12:03, 1:00:00 left  no losses  5 containers  412 call kinds, 7 new  cost 1.6 %");
+        let shown = live(&Progress { left: None, ..progress(1) }, 80);
+        assert_eq!(shown, "12:03  no losses  5 containers  412 call kinds, 7 new in 1m  cost 1.6 % CPU");
         for factor in [1, 10, 1000, 100_000] {
-            let shown = live(&Progress { losses: factor as u64, ..progress(factor) });
-            assert!(shown.len() <= WIDEST && shown.contains("LOSS"), "{shown}");
+            for columns in [20, 30, 40, 60, 80, 200] {
+                let shown = live(&Progress { losses: factor as u64, ..progress(factor) }, columns);
+                assert!(shown.len() < columns && shown.contains("LOSS"), "{columns}: {shown}");
+            }
+        }
+        assert_eq!(live(&progress(1), 40), "12:03  no losses  412 calls, 7 new");
+        assert_eq!(live(&progress(1), 3), "no losses", "cut by the terminal, and by nobody else");
+    }
+
+    #[test]
+    fn before_the_first_window_nothing_is_said_of_calls() {
+        let progress = Progress { first_window: Some(Duration::from_millis(6_100)), calls: 0, ..progress(1) };
+        let shown = live(&progress, 80);
+        assert_eq!(shown, "12:03, 1:00:00 left  no losses  5 containers  first window in 7s  cost 1.6 %");
+        for columns in [20, 40, 60, 80] {
+            assert!(!live(&progress, columns).contains("0 call"), "{columns}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Lives here: what is said when. Does not: the live line (see `line`), the end (see `summary`).
 
+use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, SystemTime};
 
@@ -11,9 +12,10 @@ use ctrec_record::{Notice, Outcome, Progress};
 use ctrec_recording::{Container, RemovedRun};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{line, summary};
+use super::screen::Screen;
+use super::{line, size, summary};
 use crate::cli::Record;
-use crate::output::tell;
+use crate::output::{columns_of_stderr, tell};
 
 /// How often the live line is drawn.
 const DRAWN_EVERY: Duration = Duration::from_secs(1);
@@ -50,6 +52,8 @@ pub(super) struct Shown {
     size_warning: Warning,
     windows: u32,
     logged: Duration,
+    /// The store may become larger than its disk.
+    too_large: Option<String>,
 }
 
 /// A warning, given once until what it warns of is over.
@@ -75,11 +79,16 @@ impl Shown {
             (false, None) => Place::File,
             (false, Some(_)) => Place::Journal,
         };
-        let is_live = volume != Volume::Quiet && place == Place::Terminal;
-        let target = if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let command = !options.command.is_empty();
+        // A command has the same terminal: whatever was drawn there would be drawn over what it says and asks.
+        let is_live = volume != Volume::Quiet && place == Place::Terminal && !command;
+        let target = if is_live {
+            ProgressDrawTarget::term_like(Box::new(Screen::default()))
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        let command = !options.command.is_empty();
         Self {
             bar,
             volume,
@@ -89,6 +98,7 @@ impl Shown {
             size_warning: Warning::default(),
             windows: 0,
             logged: Duration::ZERO,
+            too_large: options.max_size.and_then(|most| size::too_large(most, &options.output)),
         }
     }
 
@@ -100,7 +110,12 @@ impl Shown {
     /// Something happened.
     pub(super) fn take(&mut self, notice: &Notice<'_>) {
         match notice {
-            Notice::Began => self.say("recording; Ctrl-C ends it"),
+            Notice::Began => {
+                self.say(self.beginning());
+                if let Some(note) = &self.too_large {
+                    self.say(note);
+                }
+            }
             Notice::Seen(row) => self.log_container(&seen(row)),
             Notice::Named(row) => self.log_container(&format!("container {} is {}", visible(&row.id), who(row))),
             Notice::Ended(row) => self.log_container(&ended(row)),
@@ -109,13 +124,14 @@ impl Shown {
             }
             Notice::Silent { .. } => {}
             Notice::Continued { from, to } => self.log_unless_watched(&format!("run {to} continues run {from}")),
+            Notice::Uncounted { bytes } => self.log(&size::uncounted(*bytes)),
             Notice::Removed(run) => self.log(&removed(run)),
             Notice::Progress(progress) => self.update(progress),
         }
     }
 
     fn update(&mut self, progress: &Progress) {
-        self.bar.set_message(line::live(progress));
+        self.bar.set_message(line::live(progress, columns_of_stderr()));
         if progress.windows > self.windows && self.volume == Volume::Verbose {
             self.log(&format!("window {}: {}", progress.windows, line::so_far(progress)));
         } else if self.place != Place::Terminal && progress.elapsed >= self.logged + LOGGED_EVERY {
@@ -128,11 +144,31 @@ impl Shown {
         self.size_warning.take(&self.bar, "the store cannot be kept within its size", progress.beyond.as_deref());
     }
 
+    fn beginning(&self) -> &'static str {
+        match self.place {
+            Place::Terminal if self.command && self.volume == Volume::Usual => {
+                "recording; Ctrl-C ends it; -v says after each window how far it is"
+            }
+            _ => "recording; Ctrl-C ends it",
+        }
+    }
+
     /// The end, and what to do next.
     pub(super) fn end(&self, outcome: &Outcome, options: &Record) {
         self.bar.finish_and_clear();
+        if self.command && self.place == Place::Terminal {
+            // The command may have left its last line open.
+            self.say("");
+        }
         if let Some(warning) = summary::left_running(outcome.left_running.len()) {
             tell(&warning);
+        }
+        if let Some(error) = &outcome.unmerged {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            tell(&format!("warning: {error}{cause}"));
+        }
+        if outcome.failure.is_some() && outcome.containers.is_empty() {
+            return; /* why there is none is said as an error */
         }
         for line in summary::of(outcome, options) {
             self.say(&line);

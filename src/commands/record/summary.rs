@@ -3,10 +3,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
-use ctrec_analyze::text::visible;
-use ctrec_record::{Host, Outcome, Progress, Summary, live_containers};
+use ctrec_analyze::text::{duration, visible};
+use ctrec_record::{Host, Outcome, Progress, RunsRemoved, Summary, live_containers};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::line;
@@ -17,8 +16,8 @@ use crate::shell;
 const UNRECORDED: &str = "no longer recorded; run servers in the foreground";
 /// Most containers that are shown.
 const MOST: usize = 20;
-/// Columns of a name.
-const NAME: usize = 36;
+/// Columns of a name and of how long it was recorded, together: a row has 80.
+const NAME_AND_TIME: usize = 45;
 
 /// The lines to say.
 pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
@@ -28,7 +27,9 @@ pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
         runs => format!("{runs} runs, the last in {:?}", outcome.path),
     };
     let recorded = format!("recorded {} in {place}{}", line::totals(progress), refused(progress));
-    let mut lines = vec![recorded, line::cost(progress)];
+    let mut lines = vec![recorded];
+    lines.extend(removed(outcome.removed));
+    lines.push(line::cost(progress));
     let Some(busiest) = outcome.containers.iter().max_by_key(|container| container.calls) else {
         lines.extend(advice(&options.container));
         return lines;
@@ -47,30 +48,45 @@ pub(super) fn left_running(processes: usize) -> Option<String> {
     }
 }
 
-/// A line a container: those with losses first, then those whose start was not seen, then by how much they did.
+/// What the store lacks of these numbers, and of others.
+fn removed(RunsRemoved { all, own }: RunsRemoved) -> Option<String> {
+    let runs = match all {
+        0 => return None,
+        1 => "1 run was removed".to_owned(),
+        all => format!("{all} runs were removed"),
+    };
+    let own = if own == 0 { String::new() } else { format!(", {own} of this recording") };
+    Some(format!("{runs} to keep the store within its size{own}: what only they saw is not in it any more"))
+}
+
+/// A line a container, in the words and numbers of `ctrec list`: those with losses first, then those whose start was not seen, then by how much they did.
 fn table(containers: &[Summary], all: usize) -> Vec<String> {
     let mut sorted: Vec<&Summary> = containers.iter().collect();
     sorted.sort_by(|a, b| {
         let weight = |one: &Summary| (one.losses, !one.start_seen, one.calls);
         weight(b).cmp(&weight(a)).then_with(|| a.name.cmp(&b.name))
     });
-    let mut lines = vec![row(["container", "recorded", "calls", "caps", "losses", "start"])];
-    lines.extend(sorted.iter().take(MOST).map(|one| {
-        let losses = if one.losses == 0 { "none".to_owned() } else { one.losses.to_string() };
+    let mut rows = vec![["NAME", "RECORDED", "CALLS", "CAPS", "LOSSES", "START"].map(str::to_owned)];
+    rows.extend(sorted.iter().take(MOST).map(|one| {
+        let recorded = duration(u64::try_from(one.recorded.as_nanos()).unwrap_or(u64::MAX));
+        let losses = if one.losses == 0 { "-".to_owned() } else { one.losses.to_string() };
         let start = if one.start_seen { "seen" } else { "not seen" };
         let (calls, capabilities) = (one.calls.to_string(), one.capabilities.to_string());
-        row([&visible(&one.name), &brief(one.recorded), &calls, &capabilities, &losses, start])
+        [visible(&one.name), recorded, calls, capabilities, losses, start.to_owned()]
     }));
+    let widest = rows.iter().map(|[_, recorded, ..]| recorded.len()).max().unwrap_or_default();
+    let mut lines: Vec<String> = rows.iter().map(|cells| row(cells, widest)).collect();
     if let Some(more @ 1..) = all.checked_sub(sorted.len().min(MOST)) {
         lines.push(format!("  and {more} more: ctrec list shows them all"));
     }
     lines
 }
 
-fn row([name, recorded, calls, capabilities, losses, start]: [&str; 6]) -> String {
-    let name = fitting(name, NAME);
-    let gap = " ".repeat(NAME - name.width());
-    format!("  {name}{gap} {recorded:>8} {calls:>6} {capabilities:>5} {losses:>7}  {start}")
+fn row([name, recorded, calls, capabilities, losses, start]: &[String; 6], widest: usize) -> String {
+    let columns = NAME_AND_TIME.saturating_sub(widest);
+    let name = fitting(name, columns);
+    let gap = " ".repeat(columns.saturating_sub(name.width()));
+    format!("  {name}{gap}  {recorded:>widest$} {calls:>6} {capabilities:>5} {losses:>7}  {start}")
 }
 
 /// The text, cut to so many columns of a terminal.
@@ -86,18 +102,6 @@ fn fitting(text: &str, columns: usize) -> String {
         cut.push(character);
     }
     cut + "…"
-}
-
-/// A length of time in its two largest units.
-fn brief(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
-        (0, 0, 0, 0) => format!("{}ms", time.as_millis()),
-        (0, 0, 0, seconds) => format!("{seconds}s"),
-        (0, 0, minutes, seconds) => format!("{minutes}m {seconds}s"),
-        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
-        (days, hours, ..) => format!("{days}d {hours}h"),
-    }
 }
 
 /// Nothing was recorded. A pattern that matched nothing may be a slip of the pen.
@@ -146,6 +150,8 @@ fn refused(progress: &Progress) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -184,10 +190,11 @@ mod tests {
         let broken = Summary { losses: 3, ..container("broken", 1) };
         let late = Summary { start_seen: false, ..container("late", 2) };
         let shown = table(&[container("idle", 5), container("web", 112), late, broken], 4);
-        assert_eq!(shown[1], "  broken                                 2m 13s      1     2       3  seen");
+        assert_eq!(shown[0], "  NAME                                   RECORDED  CALLS  CAPS  LOSSES  START");
+        assert_eq!(shown[1], "  broken                                   2m 13s      1     2       3  seen");
         let names: Vec<&str> = shown[1..].iter().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, ["broken", "late", "web", "idle"]);
-        assert!(shown[2].ends_with("none  not seen"), "{shown:?}");
+        assert!(shown[2].ends_with("-  not seen"), "{shown:?}");
     }
 
     #[test]
@@ -196,7 +203,7 @@ mod tests {
             let shown = table(&[container(name, 5)], 1);
             assert!(shown.iter().all(|line| line.width() <= 80 && !line.contains(char::is_control)), "{shown:?}");
             let [header, row] = shown.as_slice() else { panic!("{shown:?}") };
-            assert_eq!(header.width() - "start".len(), row.width() - "seen".len(), "{shown:?}");
+            assert_eq!(header.width() - "START".len(), row.width() - "seen".len(), "{shown:?}");
         }
     }
 
@@ -209,8 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn a_length_of_time_has_two_units() {
-        let shown = [0, 59, 61, 3661, 90_000].map(|seconds| brief(Duration::from_secs(seconds)));
-        assert_eq!(shown, ["0ms", "59s", "1m 1s", "1h 1m", "1d 1h"]);
+    fn what_was_removed_meanwhile_is_said() {
+        let removed = |all, own| removed(RunsRemoved { all, own });
+        assert_eq!(removed(0, 0), None);
+        let shown = removed(1, 0).unwrap();
+        assert!(shown.starts_with("1 run was removed to keep the store within its size: "), "{shown}");
+        let shown = removed(12, 3).unwrap();
+        assert!(shown.starts_with("12 runs were removed ") && shown.contains(", 3 of this recording: "), "{shown}");
+    }
+
+    #[test]
+    fn a_long_time_fits() {
+        let recorded = Duration::from_secs(86_400 * 27 - 1);
+        let long = Summary { recorded, start_seen: false, ..container(&"a".repeat(50), 5) };
+        let shown = table(&[long, container("web", 5)], 2);
+        assert!(shown.iter().all(|line| line.width() <= 80), "{shown:#?}");
+        assert!(shown[1].contains("…  26days 23h 59m 59s") && shown[1].ends_with("not seen"), "{shown:#?}");
+        assert_eq!(shown[1].width() - "not seen".len(), shown[2].width() - "seen".len(), "{shown:#?}");
     }
 }

@@ -19,6 +19,8 @@ fn assert_says(answer: &Answer, state: State, needles: &[&str]) {
 fn what_cannot_be_done_without_is_missing_and_what_to_do_is_said() {
     let missing = [
         (permission(&Err(RecordError::NotRoot)), "sudo"),
+        (permission(&Err(RecordError::NoProc)), "mount -t proc proc /proc"),
+        (types(Err(&RecordError::NoSysfs)), "mount -t sysfs sysfs /sys"),
         (types(Err(&RecordError::NoBtf)), "CONFIG_DEBUG_INFO_BTF"),
         (needed("cgroup_mkdir", Some(false)), "Linux 5.15"),
         (programs(Some(Err("the kernel refused".to_owned()))), "the kernel refused; boot another kernel"),
