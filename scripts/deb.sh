@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes a Debian package of the ctrec that was built, its man pages and completions, and what is in packaging/. The same
-# sources and the same binary give the same bytes: all times in it are SOURCE_DATE_EPOCH, by default the last commit's.
+# Makes a Debian package of ctrec, its man pages and completions, and what is in packaging/; builds what is not built.
+# The same sources and the same binary give the same bytes: all times in it are SOURCE_DATE_EPOCH, by default the last
+# commit's. Where the package is goes to stdout.
 #
 # usage: scripts/deb.sh [FOLDER]      FOLDER, by default the current one, gets ctrec_VERSION_ARCHITECTURE.deb
 set -eu
@@ -10,9 +11,11 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 mkdir -p -- "${1:-.}"
 target=$(CDPATH='' cd -- "${1:-.}" && pwd)
 cd "$here"
+# Where a plain cargo build has built already.
+CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$here/target}
 prepare_cargo
-ctrec=${CTREC:-$CARGO_TARGET_DIR/release/ctrec}
-[ -x "$ctrec" ] || fail "$ctrec is not there: cargo build --release"
+cargo build --quiet --release || fail 'ctrec did not build; see above'
+ctrec=$CARGO_TARGET_DIR/release/ctrec
 install_missing dpkg-dev:dpkg-shlibdeps gzip:gzip
 
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
