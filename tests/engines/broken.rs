@@ -280,7 +280,7 @@ fn what_a_full_disk_did_not_take_is_said_and_why() {
         125,
         &["the last counts could not be written, and are lost", "the disk is full: free some"],
     );
-    assert!(outcome.stderr.contains("recorded 1 container") && outcome.stderr.contains("  RECORDED  "), "{outcome:?}");
+    assert!(outcome.stderr.contains(", 1 LOSS in ") && outcome.stderr.contains("  RECORDED  "), "{outcome:?}");
 
     let store = folder.path().join("store");
     let recordings = Store::open(&store).and_then(|store| store.read_all()).unwrap();

@@ -9,7 +9,7 @@ use crate::bundle::{Bundle, Runtime, Spec};
 use crate::gate;
 use crate::image::{Image, text};
 use crate::process::run;
-use crate::recorder::{Recorder, ctrec};
+use crate::recorder::{Recorded, Recorder, ctrec};
 use crate::wait::wait_for;
 
 #[test]
@@ -89,6 +89,10 @@ fn the_end_has_the_numbers_of_a_listing() {
     let expected = ["sh", &recorded, &listed["call_kinds"].to_string()];
     let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
     assert!(lines.iter().any(|words| words.starts_with(&expected)), "{expected:?} in {said}");
+    let recording = Recorded::read(store.path(), "sh");
+    let (recording, command) = (recording.recording(), recording.container());
+    assert_eq!(recording.header.started_ns, recording.windows[0].start_ns, "loading is no part of it");
+    assert!(command.started_ns > recording.header.started_ns, "nor is attaching part of the command");
 }
 
 /// What a terminal of so many columns is sent by a recording.

@@ -162,6 +162,7 @@ fn a_store_stays_within_its_size_and_says_what_is_missing() {
     assert!(said.contains("removed run ") && said.contains("to keep the store within its size"), "{said}");
     let removed = Store::open(&store).unwrap().removed().unwrap();
     assert_eq!(said.matches("removed run ").count() as u64, removed.runs);
+    assert!(said.contains(&format!(", {} of this recording: ", removed.runs)), "{said}");
     assert_eq!(recordings(&store)[1].header.started_ns, removed.last_ns, "the oldest are gone");
     let shown = said_of(&store);
     assert!(shown.contains("removed to keep the store within its size"), "{shown}");

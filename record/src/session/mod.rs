@@ -49,11 +49,11 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
     let hierarchies = Hierarchies::read(Path::new("/proc"))
         .map_err(|source| RecordError::Host { path: "/proc/self/mountinfo".into(), source })?;
     let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;
-    let mut header = header::header(options, layout)?;
     let mut storage = Storage::new();
     let discover = matches!(options.target, Target::Containers { .. });
     let kernel = Kernel::load(&mut storage, Parts { discover, exact_refusals: options.exact_refusals })?;
-    header.hooks = kernel.hooks();
+    // Loading takes a second or more, and records nothing.
+    let header = Header { hooks: kernel.hooks(), ..header::header(options, layout)? };
     let writer = RunWriter::create(&options.store, &header, options.format)?;
     let mut session = Session::new(options, hierarchies, header, writer, kernel)?;
     match session.run(observe) {
@@ -133,7 +133,7 @@ impl<'storage> Session<'storage> {
             Target::Command(_) => (std::rc::Rc::new(|_| true), Basis::Names),
         };
         let clock = Clock::start(|| kernel.clocks())?;
-        let window_start_ns = clock.now_ns()?;
+        let window_start_ns = header.started_ns;
         let host = Host::default();
         let asker = matches!(options.target, Target::Containers { .. }).then(Asker::start);
         Ok(Self {

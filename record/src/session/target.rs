@@ -85,8 +85,9 @@ impl Session<'_> {
         cgroups::sweep(hierarchy);
         let cgroup = OwnCgroup::create(hierarchy, &self.header.run).map_err(failed)?;
         let number = self.kernel.add_container(&[cgroup.key().map_err(failed)?], None)?;
-        self.containers.add(number, command_row(words, &self.header, &cgroup.path()));
         self.kernel.attach()?;
+        let row = command_row(words, &self.header, &cgroup.path());
+        self.containers.add(number, Container { started_ns: self.clock.now_ns()?, ..row });
         // Before the command says anything: it has the same terminal.
         observe(&Notice::Began);
         let command = Command::start(words, &cgroup);
@@ -242,7 +243,6 @@ fn command_row(words: &[OsString], header: &Header, cgroup_path: &str) -> Contai
         entrypoint_json: serde_json::to_string(&text).ok(),
         seccomp_json: own_filter(),
         no_new_privs: nix::sys::prctl::get_no_new_privs().ok(),
-        started_ns: header.started_ns,
         resolved: true,
         ..engine::unresolved("command", &format!("command-{}", header.run), cgroup_path)
     }

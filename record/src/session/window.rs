@@ -109,6 +109,8 @@ impl Session<'_> {
         self.seal()?;
         self.news.tell(&self.containers, Patience::Over, observe);
         let progress = self.progress()?;
+        // One that whoever reads the run counts too: it was cut off.
+        let progress = Progress { losses: progress.losses + u64::from(self.unwritten.is_some()), ..progress };
         observe(&Notice::Progress(&progress));
         let path = self.writer.path().to_owned();
         let unwritten = self.unwritten.take();
