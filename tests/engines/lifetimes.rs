@@ -119,6 +119,25 @@ fn a_signal_reaches_all_that_the_command_started() {
 }
 
 #[test]
+fn what_the_terminal_sent_is_not_passed_on_again() {
+    if !gate::open("what_the_terminal_sent_is_not_passed_on_again", &["script"]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let [store, ready, command] = ["store", "ready", "command"].map(|name| folder.path().join(name));
+    // Goes on for a while after it was asked, so that a second time would be heard.
+    let script =
+        format!("trap 'echo asked' INT; touch {}; for n in $(seq 20); do sleep 0.1; done; exit 3", text(&ready));
+    fs::write(&command, script).unwrap();
+    let record = format!("{} record --output {} -- sh {}", env!("CARGO_BIN_EXE_ctrec"), text(&store), text(&command));
+    let typed = format!("until [ -e {} ]; do sleep 0.1; done; printf '\\003'", text(&ready));
+    let terminal = format!("({typed}) | script --quiet --return --command '{record}' /dev/null");
+    let outcome = run(&["sh", "-c", &terminal]);
+    assert_eq!((outcome.code, outcome.stdout.matches("asked").count()), (3, 1), "{outcome:?}");
+    assert_eq!(only_run(&store).header.end, Some(End::Signal));
+}
+
+#[test]
 fn a_second_signal_kills_what_the_first_did_not_end() {
     if !gate::open("a_second_signal_kills_what_the_first_did_not_end", &[]) {
         return;
