@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod tests;
+mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
@@ -15,6 +16,7 @@ use wildmatch::WildMatch;
 
 use crate::behaviour::{Behaviour, BehaviourError};
 use crate::text::{shortened, visible};
+pub use word::pattern_for;
 
 /// Shorter prefixes of an id are taken for names only: `web` or `db` must not pick a container by chance.
 const SHORTEST_ID_PREFIX: usize = 4;

@@ -77,6 +77,8 @@ pub struct Progress {
 pub struct Summary {
     /// Name. Hostile text.
     pub name: String,
+    /// The engine's full id.
+    pub id: String,
     /// Image. Hostile text.
     pub image: Option<String>,
     /// How long it was recorded, as a listing of the store has it.

@@ -72,6 +72,7 @@ impl Past {
 fn summary(row: &Container, recorded_ns: i64, start_seen: bool, numbers: Numbers) -> Summary {
     Summary {
         name: row.name.clone(),
+        id: row.id.clone(),
         image: row.image.clone(),
         recorded: Duration::from_nanos(u64::try_from(recorded_ns).unwrap_or_default()),
         calls: numbers.calls,

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use ctrec_analyze::select::pattern_for;
 use ctrec_analyze::text::{duration, visible};
 use ctrec_record::{Host, Outcome, Progress, RunsRemoved, Summary, live_containers};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -35,7 +36,7 @@ pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
         return lines;
     };
     lines.extend(table(&outcome.containers, progress.containers));
-    lines.push(format!("next: {}", next(&busiest.name, &options.output)));
+    lines.push(format!("next: {}", next(&busiest.name, &busiest.id, &options.output)));
     lines
 }
 
@@ -122,9 +123,10 @@ fn running() -> Vec<String> {
 }
 
 /// The command that makes a profile of what was recorded, to be pasted.
-fn next(container: &str, store: &Path) -> String {
+fn next(name: &str, id: &str, store: &Path) -> String {
+    let container = pattern_for(name, id);
     // A word that begins with a dash would be taken for an option.
-    let container = match shell::word(OsStr::new(container)) {
+    let container = match shell::word(OsStr::new(&container)) {
         dashed if container.starts_with('-') => format!("--container={dashed}"),
         plain => format!("--container {plain}"),
     };
@@ -152,7 +154,11 @@ fn refused(progress: &Progress) -> String {
 mod tests {
     use std::time::Duration;
 
+    use clap::Parser;
+    use ctrec_analyze::select::Pattern;
+
     use super::*;
+    use crate::cli::{self, Arguments};
 
     #[test]
     fn what_filters_answered_is_said_where_it_was_counted() {
@@ -165,17 +171,37 @@ mod tests {
 
     #[test]
     fn the_next_command_can_be_pasted() {
-        let next = |name, store| next(name, Path::new(store));
+        let next = |name, store| next(name, &"8e8c".repeat(16), Path::new(store));
         assert_eq!(next("web", STORE), "ctrec recommend --container web > seccomp.json");
         assert_eq!(next("web app", "a b"), "ctrec recommend --container 'web app' 'a b' > seccomp.json");
         assert_eq!(next("$(x)", "it's"), "ctrec recommend --container '$(x)' \"it's\" > seccomp.json");
         assert_eq!(next("-x", "-y"), "ctrec recommend --container=-x ./-y > seccomp.json");
-        assert_eq!(next("a\u{1b}", STORE), "ctrec recommend --container $'a\\033' > seccomp.json");
+        for name in ["a\u{1b}", "[", "image=foo", "*", "it's"] {
+            assert_eq!(next(name, STORE), "ctrec recommend --container 8e8c8e8c8e8c > seccomp.json");
+        }
+    }
+
+    #[test]
+    fn a_shell_and_ctrec_read_the_next_command_as_it_was_meant() {
+        let id = "8e8c".repeat(16);
+        for name in ["web", "web app", "$(x)", "-x", "`x`!", "größe", "it's", "[", "image=foo", "*", "a\u{1b}", ""] {
+            let next = next(name, &id, Path::new("-y"));
+            let command = next.strip_suffix(" > seccomp.json").unwrap();
+            let script = format!("ctrec() {{ printf '%s\\n' ctrec \"$@\"; }}; {command}");
+            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            let words = String::from_utf8(output.stdout).unwrap();
+            let parsed = Arguments::try_parse_from(words.lines()).unwrap();
+            let cli::Command::Recommend(options) = parsed.command else { panic!("{words}") };
+            let pattern: Pattern = options.container.unwrap().parse().unwrap();
+            assert_eq!(options.stores, [Path::new("./-y")]);
+            assert!([name, &id[..12]].contains(&pattern.to_string().as_str()), "{name:?}: {pattern}");
+        }
     }
 
     fn container(name: &str, calls: usize) -> Summary {
         Summary {
             name: name.to_owned(),
+            id: "8e8c".repeat(16),
             image: None,
             recorded: Duration::from_secs(133),
             calls,
