@@ -42,7 +42,7 @@ pub(crate) fn answer(answer: &clap::Error) -> ExitCode {
         tell(answer.render().to_string().trim_end());
         return ExitCode::from(USAGE);
     }
-    match answer.print() {
+    match output::check_stdout().and_then(|()| answer.print()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&output::to_stdout(error).into(), false),
     }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    output::heed_environment();
     let arguments = match cli::Arguments::try_parse().and_then(cli::Arguments::checked) {
         Ok(arguments) => arguments,
         Err(answer) => {

@@ -1,21 +1,21 @@
 //! What goes out: data to stdout or to a file, everything else to stderr.
 //!
-//! Lives here: writing, and why it failed; what a terminal shows there. Does not: what is written.
+//! Lives here: writing, and why it failed. Does not: what is written, how a terminal shows it (see `terminal`).
 
+mod stdout;
+mod terminal;
 #[cfg(test)]
 mod tests;
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anstream::{AutoStream, ColorChoice};
-use ctrec_analyze::report::Look;
 use ctrec_analyze::text::visible_lines;
-use terminal_size::{Width, terminal_size_of};
 
-use crate::cli::Color;
+pub(crate) use stdout::check as check_stdout;
+pub(crate) use terminal::{colour, columns_of_stderr, heed_environment, look_of_stderr, look_of_stdout};
 
 /// Data could not be written, to the last byte.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,9 @@ fn advice(source: &io::Error) -> &'static str {
 
 /// Data goes to stdout.
 pub(crate) fn print(text: &str) -> Result<(), OutputError> {
+    if !text.is_empty() {
+        stdout::check().map_err(to_stdout)?;
+    }
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(to_stdout)
 }
@@ -51,39 +54,6 @@ pub(crate) fn print(text: &str) -> Result<(), OutputError> {
 /// What happened to stdout.
 pub(crate) fn to_stdout(source: io::Error) -> OutputError {
     OutputError { place: "to stdout".to_owned(), source }
-}
-
-/// Settles when colours are used, from here on.
-pub(crate) fn colour(when: Color) {
-    let choice = match when {
-        Color::Auto => ColorChoice::Auto,
-        Color::Always => ColorChoice::Always,
-        Color::Never => ColorChoice::Never,
-    };
-    choice.write_global();
-}
-
-/// How text is to look on stdout. About colours the environment decides, `NO_COLOR` and its like.
-pub(crate) fn look_of_stdout() -> Look {
-    let out = io::stdout();
-    look(out.is_terminal(), terminal_size_of(&out).map(|(width, _)| width), AutoStream::choice(&out))
-}
-
-/// How wide the terminal on stderr is now; where nobody says it, as terminals usually are.
-pub(crate) fn columns_of_stderr() -> usize {
-    terminal_size_of(io::stderr()).map_or(Look::PLAIN.columns, |(Width(columns), _)| usize::from(columns))
-}
-
-/// How text is to look on stderr.
-pub(crate) fn look_of_stderr() -> Look {
-    let out = io::stderr();
-    look(out.is_terminal(), terminal_size_of(&out).map(|(width, _)| width), AutoStream::choice(&out))
-}
-
-fn look(is_terminal: bool, width: Option<Width>, choice: ColorChoice) -> Look {
-    let columns = width.map_or(Look::PLAIN.columns, |Width(columns)| usize::from(columns));
-    let look = if is_terminal { Look::on_terminal(columns) } else { Look::PLAIN };
-    Look { colour: choice != ColorChoice::Never, ..look }
 }
 
 /// Text for stderr that was laid out for it, colours and all: what others chose in it is harmless already.

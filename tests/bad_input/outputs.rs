@@ -40,6 +40,55 @@ fn data_that_cannot_be_written_is_a_failure_of_the_machine() {
 }
 
 #[test]
+fn data_for_a_stdout_that_is_closed_is_a_failure_too() {
+    let store = store();
+    let run = |redirected: &str, words: &[&str]| {
+        let script = format!("exec \"$0\" \"$@\" {redirected}");
+        Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_ctrec")]).args(words).output().unwrap()
+    };
+    for words in [
+        &["recommend", "--container", "web", text(store.path())][..],
+        &["caps", "--container", "web", text(store.path())],
+        &["report", text(store.path())],
+        &["list", text(store.path())],
+        &["man"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+    ] {
+        assert_refusal(&run(">&-", words), ENVIRONMENT, &["cannot write to stdout", "Bad file descriptor"]);
+        // Nobody knows whether these are read, and they were asked for.
+        for redirected in [">/dev/null", "1<>/dev/null", ">/dev/null <&- 2>&-"] {
+            assert_eq!(run(redirected, words).status.code(), Some(0), "{redirected} {words:?}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.txt");
+    let written = run(">&-", &["report", "--output", text(&file), text(store.path())]);
+    assert_eq!(written.status.code(), Some(0), "it goes elsewhere: {written:?}");
+}
+
+#[test]
+fn colours_are_forced_by_anything_but_nothing_and_nought() {
+    let store = store();
+    let coloured = |variables: &[(&str, &str)], words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctrec"));
+        command.args(words).env_clear().env("TERM", "xterm").envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        output.stdout.contains(&b'\x1b')
+    };
+    for words in [&["list", text(store.path())][..], &["report", text(store.path())], &["--help"]] {
+        for (value, expected) in [("", false), ("0", false), ("1", true), ("yes", true), ("00", true)] {
+            assert_eq!(coloured(&[("CLICOLOR_FORCE", value)], words), expected, "{value:?} {words:?}");
+            assert!(!coloured(&[("CLICOLOR_FORCE", value), ("NO_COLOR", "1")], words), "{value:?} {words:?}");
+        }
+    }
+    let always = ["--color", "always", "list", text(store.path())];
+    assert!(coloured(&[("CLICOLOR_FORCE", "0")], &always), "whoever says so has it");
+}
+
+#[test]
 fn a_report_goes_whole_into_a_file_or_not_at_all() {
     let store = store();
     let report = |file: &str| ["report", "--output", file, text(store.path())].map(str::to_owned);
