@@ -32,6 +32,10 @@ pub enum Kind {
     AlreadyRunning,
     /// Runs were removed to keep a store within its size.
     RunsRemoved,
+    /// A run that another goes on from, or that goes on from another, is not here.
+    RunMissing,
+    /// A run that is not here may have seen how a container starts.
+    StartGone,
     /// The filter in force refused a call: what the workload would have done next was not recorded.
     Refused,
     /// A filter in force may have refused a call: its arguments decide.

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod abi;
+pub mod absent;
 pub mod behaviour;
 pub mod capabilities;
 pub mod compare;

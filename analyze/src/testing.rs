@@ -116,6 +116,19 @@ impl Run {
         self.that(|container| container.seccomp_json = Some(json.to_owned()))
     }
 
+    /// It goes on from another run, in which its containers ran.
+    pub(crate) fn goes_on_from(mut self, before: &str) -> Self {
+        self.recording.header.continues = Some(before.to_owned());
+        self.recording.containers.iter_mut().for_each(|container| container.already_running = true);
+        self
+    }
+
+    /// It ended so that another run could go on from it.
+    pub(crate) fn continued(mut self) -> Self {
+        self.recording.header.end = None;
+        self
+    }
+
     pub(crate) fn program(mut self, path: &str) -> Self {
         self.program = u32::try_from(self.recording.programs.len()).unwrap() + 1;
         self.recording.programs.push(Program {

@@ -133,6 +133,63 @@ pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     lines.join(&format!("\n{}", " ".repeat(indent)))
 }
 
+/// The text with no line wider than so many columns: what is wider goes on below, indented further, from a space on where
+/// there is one, else from within a word. It may hold colours.
+pub fn fold(text: &str, columns: usize) -> String {
+    let mut folded = String::new();
+    for line in text.split_inclusive('\n') {
+        let (mut rest, indent) = (line, deeper(line, columns));
+        let mut room = columns;
+        while let Some(at) = overflow(rest.trim_end(), room) {
+            folded.push_str(rest[..at].trim_end_matches(' '));
+            folded.push('\n');
+            folded.push_str(&" ".repeat(indent));
+            rest = rest[at..].trim_start_matches(' ');
+            room = columns - indent;
+        }
+        folded.push_str(rest.trim_end_matches(['\n', ' ']));
+        folded.push_str(if rest.ends_with('\n') { "\n" } else { "" });
+    }
+    folded
+}
+
+/// How far the continuation of a line is indented; at least half of the columns are left.
+fn deeper(line: &str, columns: usize) -> usize {
+    const DEEPER: usize = 2;
+    let spaces = visible_indices(line).take_while(|(_, character)| *character == ' ').count();
+    (spaces + DEEPER).min(columns / 2)
+}
+
+/// Where a line of so many columns is to be broken; `None`: it fits.
+fn overflow(line: &str, columns: usize) -> Option<usize> {
+    let (mut used, mut space, mut first) = (0, None, None);
+    for (at, character) in visible_indices(line) {
+        if character == ' ' && first.is_some() {
+            space = Some(at);
+        }
+        used += character.width().unwrap_or_default();
+        match first {
+            // One character is shown, however wide.
+            Some(first) if used > columns => return Some(space.unwrap_or(at).max(first)),
+            None if character != ' ' => first = Some(at + character.len_utf8()),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The characters of a line that are shown, and where they are: colours begin with an escape, end with an m, and take no
+/// room.
+fn visible_indices(line: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut in_escape = false;
+    line.char_indices().filter(move |(_, character)| {
+        in_escape |= *character == '\u{1b}';
+        let is_shown = !in_escape;
+        in_escape &= *character != 'm';
+        is_shown
+    })
+}
+
 /// A moment, ns since the epoch, in UTC as RFC 3339 writes it, to the second.
 pub fn time(ns: i64) -> String {
     match u64::try_from(ns) {
@@ -218,6 +275,24 @@ mod tests {
         assert_eq!(wrap("averylongword b", 5, 1), "averylongword\n b");
         let text = "word ".repeat(60);
         assert!(wrap(&text, 80, 4).lines().all(|line| line.len() <= 80));
+    }
+
+    #[test]
+    fn what_is_too_wide_goes_on_below() {
+        assert_eq!(fold("abc def\n", 7), "abc def\n");
+        assert_eq!(fold("abc def ghi\n  x\n", 8), "abc def\n  ghi\n  x\n");
+        assert_eq!(fold("  abcdefghij", 8), "  abcdef\n    ghij");
+        assert_eq!(fold("漢字漢字", 5), "漢字\n  漢\n  字");
+        assert_eq!(fold("\u{1b}[2m  abcdefghij\u{1b}[0m", 8), "\u{1b}[2m  abcdef\n    ghij\u{1b}[0m");
+        assert_eq!(fold("\u{1b}[1m! \u{1b}[0mabc def", 5), "\u{1b}[1m! \u{1b}[0mabc\n  def");
+        for columns in [1, 2, 3, 40, 60] {
+            for text in ["x".repeat(300), "a b ".repeat(100), "漢".repeat(90)] {
+                let folded = fold(&text, columns);
+                let words = |text: &str| text.split_whitespace().collect::<String>();
+                assert_eq!(words(&folded), words(&text));
+                assert!(folded.lines().all(|line| line.width() <= columns.max(3)), "{folded}");
+            }
+        }
     }
 
     #[test]

@@ -185,6 +185,12 @@ pub enum StoreError {
         /// The run's folder.
         path: PathBuf,
     },
+    /// A folder is called like a run, less that its name is no text.
+    #[error("{path:?} has a name that no run has: give it its own again, or move it away, and run again")]
+    NoName {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The note of what was removed is not what ctrec writes.
     #[error(
         "{path:?} does not say what was removed from the store ({message}): move that file away and run again; which \

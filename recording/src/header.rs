@@ -56,6 +56,13 @@ pub struct Header {
     pub cost: Option<Cost>,
 }
 
+impl Header {
+    /// Whether the recording went on in another run, whose `continues` names this one.
+    pub fn is_continued(&self) -> bool {
+        self.ended_ns.is_some() && self.end.is_none()
+    }
+}
+
 /// What a recording itself cost. Since format 1.3.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {

@@ -45,6 +45,7 @@ pub use removed::Removed;
 pub use rows::{
     Abi, Argument, Call, Container, Errno, Loss, LossKind, Origin, Phase, Program, Recording, Segment, Start, Window,
 };
+pub use run::Outline;
 pub use seal::{Place, SealError};
 pub use store::Store;
 pub use writer::RunWriter;

@@ -27,9 +27,24 @@ pub struct Removed {
 }
 
 impl Removed {
+    /// What is wrong with it; `None`: nothing.
+    fn flaw(&self) -> Option<&'static str> {
+        match self {
+            Self { runs: 0, .. } => Some("it counts no run"),
+            Self { first_ns, last_ns, .. } if first_ns > last_ns => Some("its runs end before they begin"),
+            _ => None,
+        }
+    }
+
+    /// Whether a run may be among them that was recorded until this moment.
+    pub fn reaches(&self, ns: i64) -> bool {
+        self.first_ns < ns && ns <= self.last_ns
+    }
+
     /// One more.
     fn with(before: Option<Self>, run: &Age) -> Self {
-        let ended_ns = run.ended_ns.unwrap_or(run.started_ns);
+        // A clock that was set back meanwhile makes no note that ends before it begins.
+        let ended_ns = run.ended_ns.unwrap_or(run.started_ns).max(run.started_ns);
         match before {
             None => Self { runs: 1, first_ns: run.started_ns, last_ns: ended_ns },
             Some(Self { runs, first_ns, last_ns }) => Self {
@@ -68,12 +83,17 @@ pub(crate) fn read(store: &Path) -> Result<Option<Removed>, StoreError> {
 
 fn noted(store: &Path) -> Result<Option<Removed>, StoreError> {
     let path = store.join(NOTE);
+    let bad = |message: String| StoreError::BadNote { path: path.clone(), message };
     let bytes = match files::read(&path) {
         Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(StoreError::Damaged { source, .. }) => return Err(bad(source.to_string())),
         bytes => bytes?,
     };
-    let unreadable = |error: serde_json::Error| StoreError::BadNote { path, message: shown(&error.to_string()) };
-    serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
+    let removed: Removed = serde_json::from_slice(&bytes).map_err(|error| bad(shown(&error.to_string())))?;
+    match removed.flaw() {
+        Some(flaw) => Err(bad(flaw.to_owned())),
+        None => Ok(Some(removed)),
+    }
 }
 
 /// Notes one more.

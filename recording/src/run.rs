@@ -43,17 +43,31 @@ pub(crate) fn read(folder: &Path) -> Result<Recording, StoreError> {
     })
 }
 
-/// Reads a run's containers, sorted.
-pub(crate) fn read_containers(folder: &Path) -> Result<Vec<Container>, StoreError> {
-    let (_, _, seals) = read_seals(folder)?;
-    read_snapshot(folder, &seals)
+/// What a run is, and who is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// Its header.
+    pub header: Header,
+    /// Its sealed windows, sorted.
+    pub windows: Vec<Window>,
+    /// Its containers, sorted.
+    pub containers: Vec<Container>,
+    /// A recorder is writing it now.
+    pub live: bool,
 }
 
-/// Whether a run was cut off before its first window was sealed.
-pub(crate) fn is_lost(folder: &Path) -> Result<bool, StoreError> {
+impl Outline {
+    /// Whether it was cut off before its first window was sealed: nothing that was counted then is left.
+    pub fn is_lost(&self) -> bool {
+        self.header.ended_ns.is_none() && !self.live && self.windows.is_empty()
+    }
+}
+
+/// Reads a run's outline.
+pub(crate) fn outline(folder: &Path) -> Result<Outline, StoreError> {
     let live = is_live(folder)?;
-    let (header, _) = read_header(folder)?;
-    Ok(header.ended_ns.is_none() && !live && read_windows(folder)?.is_empty())
+    let (header, windows, seals) = read_seals(folder)?;
+    Ok(Outline { header, windows, containers: read_snapshot(folder, &seals)?, live })
 }
 
 fn read_seals(folder: &Path) -> Result<(Header, Vec<Window>, Seals), StoreError> {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{StoreError, shown};
 use crate::files::{RUN, holds_nothing, unread};
 use crate::removed::{self, NOTE, Removed};
-use crate::rows::{Container, Recording};
-use crate::run;
+use crate::rows::Recording;
+use crate::run::{self, Outline};
 
 /// A store: the folder that `ctrec record` writes.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Store {
     path: PathBuf,
     runs: Vec<String>,
     empty: Vec<String>,
-    removed: Option<Removed>,
+    unnamed: Vec<PathBuf>,
 }
 
 impl Store {
@@ -35,7 +35,7 @@ impl Store {
                 });
             }
         };
-        let (mut runs, mut empty) = (Vec::new(), Vec::new());
+        let (mut runs, mut empty, mut unnamed) = (Vec::new(), Vec::new(), Vec::new());
         let mut others = false;
         for entry in entries {
             let entry = entry.map_err(unread(&path))?;
@@ -44,18 +44,19 @@ impl Store {
             match name.strip_prefix(RUN) {
                 // One that cannot be looked into is a run: reading it says why.
                 Some(run) if holds_nothing(&entry.path()).unwrap_or(false) => empty.push(run.to_owned()),
+                Some(_) if entry.file_name().to_str().is_none() => unnamed.push(entry.path()),
                 Some(run) => runs.push(run.to_owned()),
                 None => others |= !name.starts_with('.') && name != NOTE,
             }
         }
-        match (runs.is_empty(), others) {
+        match (runs.is_empty() && unnamed.is_empty(), others) {
             (true, true) => Err(StoreError::NotAStore { path }),
             (true, false) => Err(StoreError::Empty { path }),
             (false, _) => {
                 runs.sort();
                 empty.sort();
-                let removed = removed::read(&path)?;
-                Ok(Self { path, runs, empty, removed })
+                unnamed.sort();
+                Ok(Self { path, runs, empty, unnamed })
             }
         }
     }
@@ -76,9 +77,15 @@ impl Store {
         &self.empty
     }
 
-    /// What was removed from it to keep it small, and is missing from everything that is made from it.
-    pub fn removed(&self) -> Option<Removed> {
-        self.removed
+    /// Folders that are called like a run, less that the name is no text, so that no id can be told. Sorted.
+    pub fn unnamed_runs(&self) -> &[PathBuf] {
+        &self.unnamed
+    }
+
+    /// What was removed from it to keep it small, and is missing from everything that is made from it. Read when it is
+    /// asked for: the runs that are left are readable whatever the note is.
+    pub fn removed(&self) -> Result<Option<Removed>, StoreError> {
+        removed::read(&self.path)
     }
 
     /// Reads a run: the rows of its sealed windows, sorted. One that is being written is read as far as it is sealed.
@@ -86,18 +93,16 @@ impl Store {
         self.read_steady(run, run::read)
     }
 
-    /// Reads only the containers of a run, sorted: what is needed to find out whether to read the rest.
-    pub fn read_containers(&self, run: &str) -> Result<Vec<Container>, StoreError> {
-        self.read_steady(run, run::read_containers)
-    }
-
-    /// Whether a run was cut off before its first window was sealed: nothing that was counted then is left.
-    pub fn is_lost(&self, run: &str) -> Result<bool, StoreError> {
-        self.read_steady(run, run::is_lost)
+    /// Reads what a run is and which containers are in it: enough to find out whether to read the rest.
+    pub fn outline(&self, run: &str) -> Result<Outline, StoreError> {
+        self.read_steady(run, run::outline)
     }
 
     /// Reads all runs, in the order of their ids.
     pub fn read_all(&self) -> Result<Vec<Recording>, StoreError> {
+        if let Some(path) = self.unnamed.first() {
+            return Err(StoreError::NoName { path: path.clone() });
+        }
         self.runs.iter().map(|run| self.read(run)).collect()
     }
 

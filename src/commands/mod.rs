@@ -14,6 +14,7 @@ mod record;
 mod refused;
 mod report;
 mod run;
+mod runs;
 mod stores;
 mod verify;
 

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose case cannot be prepared has failed")]
 
+mod absent;
 mod capabilities;
 mod command_line;
 mod ctrec;

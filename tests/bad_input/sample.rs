@@ -70,7 +70,20 @@ fn recorded_with(header: &Header, segment: &Segment) -> TempDir {
 
 fn stored(header: &Header, segment: &Segment, container: Container, program: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
-    let mut writer = RunWriter::create(folder.path(), header, Format::Parquet).unwrap();
+    add(folder.path(), header, segment, container, program);
+    folder
+}
+
+/// Adds a run to a store: the usual one, less what is changed. It may go on from another, in which its container ran.
+pub(crate) fn add_run(store: &Path, change: impl FnOnce(&mut Header)) {
+    let mut header = header();
+    change(&mut header);
+    let container = Container { already_running: header.continues.is_some(), ..container() };
+    add(store, &header, &segment(), container, "/bin/server");
+}
+
+fn add(store: &Path, header: &Header, segment: &Segment, container: Container, program: &str) {
+    let mut writer = RunWriter::create(store, header, Format::Parquet).unwrap();
     let program = Program {
         container: 1,
         program: 1,
@@ -83,7 +96,6 @@ fn stored(header: &Header, segment: &Segment, container: Container, program: &st
     writer.write_snapshot(&[container], &[program]).unwrap();
     writer.seal(segment).unwrap();
     writer.finish(header).unwrap();
-    folder
 }
 
 /// A store with one run that was killed before its first window was written.

@@ -70,6 +70,7 @@ impl Behaviour {
             losses: BTreeMap::from([(tables.run.clone(), Summed::new(windows, tables.losses_of_nobody()))]),
             windows: BTreeMap::from([(tables.run.clone(), spans)]),
             removed: BTreeSet::new(),
+            missing: BTreeSet::new(),
         })
     }
 
@@ -81,6 +82,7 @@ impl Behaviour {
         join(&mut self.deeds, other.deeds);
         join(&mut self.losses, other.losses);
         self.removed.extend(other.removed);
+        self.missing.extend(other.missing);
         for (run, windows) in other.windows {
             join(self.windows.entry(run).or_default(), windows);
         }

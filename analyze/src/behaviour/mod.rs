@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use ctrec_recording::{Abi, Origin, Phase, Removed};
 
+use crate::absent::MissingRun;
 pub use checks::{CheckCount, CheckEnd, CheckFacts, CheckKind, FileCapabilities, IdentityKey, Stack};
 pub use container::{ContainerFacts, Filter};
 use deeds::{Deeds, Losses, Summed};
@@ -31,6 +32,7 @@ pub(crate) use fold::CAPABILITY_HOOK;
 pub use questions::{CallFacts, Recorded};
 pub use refusals::Refusals;
 pub use twice::Twice;
+pub use unseen::Unseen;
 
 /// Name of a program whose row is missing from the recording.
 pub const UNKNOWN_PROGRAM: &str = "(unknown program)";
@@ -47,6 +49,8 @@ pub struct Behaviour {
     losses: BTreeMap<Arc<str>, Summed<Losses>>,
     /// What was removed from the stores.
     removed: BTreeSet<Removed>,
+    /// What else is not in them.
+    missing: BTreeSet<MissingRun>,
 }
 
 /// One container of one run.

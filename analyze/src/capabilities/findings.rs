@@ -6,11 +6,11 @@ use ctrec_recording::{Cause, Origin, Phase};
 
 use super::class::{Class, Judged};
 use super::{Hook, silent};
-use crate::behaviour::{Behaviour, IdentityKey, Outcome};
+use crate::behaviour::{Behaviour, IdentityKey, Outcome, Unseen};
 use crate::finding::{Finding, Kind, Severity};
 use crate::known::{self, Meaning, capability_number};
 use crate::policy::Policy;
-use crate::recommend::{losses, removed, unasked};
+use crate::recommend::{absent, losses, starts_gone, starts_unseen, unasked};
 use crate::text::{counted, errno, visible};
 
 const EPERM: i32 = 1;
@@ -34,7 +34,7 @@ pub(super) struct Evidence<'e, 'a> {
 /// All findings, gravest first.
 pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     let mut findings = losses(evidence.behaviour);
-    findings.extend(removed(evidence.behaviour));
+    findings.extend(absent(evidence.behaviour));
     findings.extend(recorded(evidence));
     findings.extend(nothing_seen(evidence));
     findings.extend(unasked(evidence.behaviour, evidence.policy));
@@ -67,13 +67,13 @@ fn recorded(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
         let text = "incomplete: some runs did not count capability checks, and add nothing to the list";
         findings.push(finding(Severity::Incomplete, Kind::NoCapabilities, text, "Record them again.", old));
     }
-    let running = behaviour.starts_unseen().into_iter();
-    let running: Vec<String> = running.map(|facts| visible(&facts.name)).collect();
+    let running: Vec<String> = starts_unseen(behaviour, Unseen::RanBefore).iter().map(|name| visible(name)).collect();
     if !running.is_empty() {
         let text = "incomplete: a container ran before recording began; what its start needs was not seen";
         let advice = "Start the recording first, then the container.";
         findings.push(finding(Severity::Incomplete, Kind::AlreadyRunning, text, advice, running));
     }
+    findings.extend(starts_gone(behaviour, "what the start of containers needs"));
     if !evidence.hook.blind_to.is_empty() {
         let text = format!("{} counts capability checks here, and does not see everything", evidence.hook.name);
         let advice = "What it does not see is judged by the kernel functions that asked, which are sampled.";

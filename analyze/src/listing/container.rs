@@ -24,7 +24,7 @@ pub struct ListedContainer {
     pub engine: String,
     /// OCI runtime.
     pub runtime: Option<String>,
-    /// It ran before recording began, so its start was not seen.
+    /// It ran before this run began, so its start was not seen by it; by the one that this goes on from, perhaps.
     pub already_running: bool,
     /// Whether an engine's record or OCI bundle was found for it.
     pub resolved: bool,

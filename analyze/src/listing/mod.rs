@@ -11,8 +11,11 @@ mod total;
 
 use std::collections::BTreeSet;
 
-use ctrec_recording::{Container, Recording};
+use ctrec_recording::{Container, Recording, Removed};
 use serde::Serialize;
+
+use crate::absent::MissingRun;
+use crate::text::time;
 
 pub use container::ListedContainer;
 pub use run::{Ending, ListedRun};
@@ -31,6 +34,32 @@ pub struct Listing {
     pub names: Vec<Total>,
     /// The runs, the newest first.
     pub runs: Vec<ListedRun>,
+    /// What was removed from stores to keep them within their size.
+    pub removed: Vec<RemovedRuns>,
+    /// Runs of a recording that are not there, and that nobody noted to have removed.
+    pub missing: Vec<Missing>,
+}
+
+/// A run that is not there, told by one that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The one that is there.
+    pub run: String,
+    /// In words. Hostile text.
+    pub text: String,
+}
+
+/// What was removed from a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemovedRuns {
+    /// The store, as it was named.
+    pub store: String,
+    /// How many runs.
+    pub runs: u64,
+    /// When the first of them began, RFC 3339.
+    pub first: String,
+    /// When the last of them ended, RFC 3339.
+    pub last: String,
 }
 
 /// A listing in the making.
@@ -38,6 +67,7 @@ pub struct Listing {
 pub struct Lister {
     runs: Vec<ListedRun>,
     totals: Totals,
+    removed: Vec<RemovedRuns>,
 }
 
 impl Lister {
@@ -50,9 +80,17 @@ impl Lister {
         self.totals.add(recording, &containers, &seen);
     }
 
-    /// Everything that was added.
-    pub fn finish(mut self) -> Listing {
+    /// Adds what was removed from a store.
+    pub fn add_removed(&mut self, store: &str, removed: &Removed) {
+        let Removed { runs, first_ns, last_ns } = *removed;
+        self.removed.push(RemovedRuns { store: store.to_owned(), runs, first: time(first_ns), last: time(last_ns) });
+    }
+
+    /// Everything that was added, and what is missing beside it.
+    pub fn finish(mut self, missing: &BTreeSet<MissingRun>) -> Listing {
         self.runs.sort_by(|a, b| (b.started_ns, &b.run, &a.store).cmp(&(a.started_ns, &a.run, &b.store)));
-        Listing { version: VERSION, names: self.totals.finish(), runs: self.runs }
+        let missing =
+            missing.iter().map(|missing| Missing { run: missing.run.clone(), text: missing.text() }).collect();
+        Listing { version: VERSION, names: self.totals.finish(), runs: self.runs, removed: self.removed, missing }
     }
 }

@@ -34,6 +34,8 @@ pub struct ListedRun {
     pub ended: Option<String>,
     /// How it ended.
     pub ending: Ending,
+    /// The run of the same recording that it goes on from.
+    pub continues: Option<String>,
     /// How long, ns: to its end, else to that of its last window.
     pub lasted_ns: u64,
     /// Windows.
@@ -100,6 +102,7 @@ impl ListedRun {
             started_ns: header.started_ns,
             ended: header.ended_ns.map(time),
             ending: ending(recording),
+            continues: header.continues.clone(),
             lasted_ns: u64::try_from(lasted_ns).unwrap_or(0),
             windows: recording.windows.len(),
             window_ns: header.settings.window_ns,
@@ -119,16 +122,16 @@ fn ending(recording: &Recording) -> Ending {
         Some(End::Signal) => Ending::Signal,
         Some(End::Command { code }) => Ending::Command { code: *code },
         Some(End::Failure { message }) => Ending::Failure { message: message.clone() },
-        None if recording.header.ended_ns.is_some() => Ending::Continued,
+        None if recording.header.is_continued() => Ending::Continued,
         None if recording.losses.iter().any(|loss| loss.kind == LossKind::CutOff) => Ending::CutOff,
         None => Ending::StillRecording,
     }
 }
 
-/// Losses of nobody in particular. That a run was cut off is how it ended.
+/// Losses of nobody in particular.
 fn losses(all: &[Loss]) -> Vec<LossReport> {
     let mut sums: BTreeMap<(LossKind, &str), u64> = BTreeMap::new();
-    for loss in all.iter().filter(|loss| loss.container.is_none() && loss.kind != LossKind::CutOff) {
+    for loss in all.iter().filter(|loss| loss.container.is_none()) {
         let sum = sums.entry((loss.kind, &loss.detail)).or_default();
         *sum = sum.saturating_add(loss.count);
     }

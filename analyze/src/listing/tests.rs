@@ -1,6 +1,11 @@
-use ctrec_recording::{End, LossKind, Recording};
+use std::collections::BTreeSet;
+
+use ctrec_recording::{Container, End, LossKind, Recording};
+
+use unicode_width::UnicodeWidthStr;
 
 use super::*;
+use crate::absent::Absent;
 use crate::behaviour::Behaviour;
 use crate::report::Look;
 use crate::testing::{Run, START_NS, WINDOW_NS};
@@ -10,7 +15,7 @@ fn listing(recordings: &[&Recording]) -> Listing {
     for recording in recordings {
         lister.add("ctrec.data", recording, &|_| true);
     }
-    lister.finish()
+    lister.finish(&BTreeSet::new())
 }
 
 /// `web` in three windows; `job` in the first alone.
@@ -67,6 +72,54 @@ fn a_run_in_two_stores_counts_once_and_with_its_later_copy() {
 }
 
 #[test]
+fn a_container_that_runs_on_into_another_run_started_once() {
+    let web = |id: &str| Run::new(id).made("read", 1);
+    let [a, b, c] = [web("a").continued(), web("b").goes_on_from("a").continued(), web("c").goes_on_from("b")];
+    let starts = |recordings: &[&Recording]| {
+        let listing = listing(recordings);
+        let total = &listing.names[0];
+        (total.runs, total.containers, total.already_running)
+    };
+    assert_eq!(starts(&[&c.recording, &a.recording, &b.recording]), (3, 1, 0));
+    assert_eq!(starts(&[&b.recording, &c.recording]), (2, 1, 1), "whoever saw it start is not here");
+    let again = |container: &mut Container| (container.id, container.already_running) = ("f".repeat(64), false);
+    let restarted = c.clone().that(again);
+    assert_eq!(starts(&[&a.recording, &b.recording, &restarted.recording]), (3, 2, 0));
+    let other = web("d").that(|container| container.already_running = true);
+    assert_eq!(
+        starts(&[&a.recording, &other.recording]),
+        (2, 2, 1),
+        "of another recording, which may have missed a start"
+    );
+    let text = listing(&[&c.recording]).text(Look::PLAIN);
+    assert!(
+        text.contains("ran before this run, which goes on from run b") && !text.contains("recording began"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let run = Run::new("b").goes_on_from("a").recording;
+    let mut lister = Lister::default();
+    lister.add("ctrec.data", &run, &|_| true);
+    lister.add_removed("other\u{1b}", &ctrec_recording::Removed { runs: 2, first_ns: 0, last_ns: 1_000_000_000 });
+    let listing = lister.finish(&Absent::of(&[&run.header], &BTreeSet::new(), BTreeSet::new()).missing);
+    let (text, json) = (listing.text(Look::PLAIN), listing.json().unwrap());
+    for told in ["2 runs of other\\u{1b} removed", "from 1970-01-01T00:00:00Z to 1970-01-01T00:00:01Z"] {
+        assert!(unwrapped(&text).contains(told), "{text}");
+    }
+    let missing = "run b goes on from run a, which is not here: what containers did before is missing";
+    assert!(unwrapped(&text).contains(missing) && json.contains(missing), "{text}{json}");
+    assert!(json.contains("\"first\": \"1970-01-01T00:00:00Z\"") && json.contains("\"continues\": \"a\""), "{json}");
+}
+
+/// On one line.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
 fn losses_are_the_containers_own_or_of_the_run_as_a_whole() {
     let mut recording = run("r").loss(LossKind::MapFull, 2, "tasks").loss(LossKind::RingFull, 3, "events").recording;
     recording.losses[1].container = None;
@@ -93,12 +146,14 @@ fn how_a_run_ended_is_said() {
         (Some(End::Signal), true, false, "ended by Ctrl-C"),
         (Some(End::Command { code: 3 }), true, false, "its command ended with code 3"),
         (Some(End::Failure { message: "no\u{1b}room".to_owned() }), true, false, "failed: no\\u{1b}room"),
+        (Some(End::Failure { message: "full".to_owned() }), false, true, "failed: full"),
         (None, true, false, "continued by another run"),
         (None, false, true, "CUT OFF"),
         (None, false, false, "still recording"),
     ] {
         let (losses, text) = with(end, ended, cut_off);
-        assert!(text.contains(words) && losses == 0, "{text}");
+        assert!(text.contains(words) && losses == usize::from(cut_off), "{text}");
+        assert_eq!(text.contains("loss of the run as a whole"), cut_off, "{text}");
     }
 }
 
@@ -115,7 +170,27 @@ fn what_is_the_same_for_all_is_said_once() {
 fn only_wanted_containers_are_listed() {
     let mut lister = Lister::default();
     lister.add("ctrec.data", &run("r").recording, &|row| row.name == "job");
-    let listing = lister.finish();
+    let listing = lister.finish(&BTreeSet::new());
     assert_eq!((listing.names.len(), listing.runs[0].containers.len()), (1, 1));
     assert!(!listing.text(Look::PLAIN).contains("web"));
+}
+
+#[test]
+fn a_listing_fits_a_terminal_however_narrow_and_is_whole_elsewhere() {
+    let image = format!("registry.example.org/team/{}:1@sha256:{}", "project/".repeat(8), "0123".repeat(16));
+    let long = run("r").that(|job| (job.name, job.image) = ("job-of-a-long-name-".repeat(5), Some(image.clone())));
+    let mut recording = long.loss(LossKind::RingFull, 12_345_678, &"events".repeat(20)).recording;
+    recording.header.host = "host".repeat(30);
+    let listing = listing(&[&recording]);
+    for columns in [40, 60, 80, 120] {
+        let text = listing.text(Look::on_terminal(columns));
+        assert!(text.lines().all(|line| line.width() <= columns), "{text}");
+        assert!(text.contains("12345678") && text.contains("RECORDED"), "{text}");
+    }
+    let text = listing.text(Look::PLAIN);
+    let id = &recording.containers[0].id;
+    for whole in [&image, id, &recording.header.host, &"job-of-a-long-name-".repeat(5)] {
+        assert!(text.contains(whole), "{whole} is not in {text}");
+    }
+    assert!(!listing.text(Look::on_terminal(80)).contains(id), "short where there is little room");
 }

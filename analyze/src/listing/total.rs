@@ -19,9 +19,9 @@ pub struct Total {
     pub image: Option<String>,
     /// Runs with one of them.
     pub runs: usize,
-    /// Containers.
+    /// Containers. One that runs on from a run into the one that continues it is one.
     pub containers: usize,
-    /// Those of them that ran before recording began.
+    /// Those of them whose start no run saw.
     pub already_running: usize,
     /// Windows in which one of them lived.
     pub windows: usize,
@@ -51,8 +51,10 @@ struct Part {
     /// The windows in which one of the containers lived: from the first to the last.
     lived: Range<usize>,
     recorded_ns: u64,
-    containers: usize,
-    already_running: usize,
+    /// The run that this one goes on from.
+    continues: Option<String>,
+    /// Id of each container, and whether it ran before the run began.
+    containers: Vec<(String, bool)>,
     /// Start of the first window with a call of a kind, ns since the epoch.
     since_ns: BTreeMap<CallId, i64>,
     calls: u64,
@@ -92,8 +94,8 @@ impl Part {
             starts,
             recorded_ns: recorded_ns(&recording.windows[lived.clone()], first_ns, last_ns),
             lived,
-            containers: rows.len(),
-            already_running: rows.iter().filter(|row| row.already_running).count(),
+            continues: recording.header.continues.clone(),
+            containers: rows.iter().map(|row| (row.id.clone(), row.already_running)).collect(),
             losses: losses(&recording.losses, rows),
             ..Self::default()
         };
@@ -102,6 +104,17 @@ impl Part {
             join(&mut part.since_ns, &of.since_ns);
         }
         part
+    }
+
+    /// Of its containers those that did not come from the run that this one goes on from: whether each ran before.
+    fn begun<'a>(&'a self, parts: &'a BTreeMap<String, Self>) -> impl Iterator<Item = bool> + 'a {
+        let before = self.continues.as_ref().and_then(|run| parts.get(run));
+        let came =
+            move |id: &String| before.is_some_and(|before| before.containers.iter().any(|(other, _)| other == id));
+        self.containers
+            .iter()
+            .filter(move |(id, ran_before)| !(*ran_before && came(id)))
+            .map(|(_, ran_before)| *ran_before)
     }
 }
 
@@ -113,13 +126,14 @@ impl Total {
         }
         let last_new = since_ns.values().max().copied();
         let starts = || parts.values().flat_map(|part| &part.starts[part.lived.clone()]);
+        let begun = || parts.values().flat_map(|part| part.begun(parts));
         let sum = |of: fn(&Part) -> u64| parts.values().map(of).fold(0, u64::saturating_add);
         Self {
             name,
             image,
             runs: parts.len(),
-            containers: parts.values().map(|part| part.containers).sum(),
-            already_running: parts.values().map(|part| part.already_running).sum(),
+            containers: begun().count(),
+            already_running: begun().filter(|ran_before| *ran_before).count(),
             windows: starts().count(),
             recorded_ns: sum(|part| part.recorded_ns),
             call_kinds: since_ns.len(),

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctrec_recording::{LossKind, Phase, Removed};
+use ctrec_recording::{LossKind, Phase};
 
 use super::fate::{Fate, Filters};
 use super::refusals::{lines, refusals};
-use super::{Allowed, Wanted, capabilities, clone, start};
-use crate::behaviour::{Behaviour, CallId, Twice};
+use super::{Allowed, Wanted, absent, capabilities, clone, start};
+use crate::behaviour::{Behaviour, CallId, Twice, Unseen};
 use crate::finding::{Finding, Kind, Severity};
 use crate::names;
 use crate::policy::Policy;
 use crate::select::short_id;
-use crate::text::{counted, time, visible};
+use crate::text::{counted, visible};
 
 /// Fewer windows than this say nothing about whether a recording was long enough.
 const FEWEST_WINDOWS: usize = 5;
@@ -131,7 +131,7 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
         let text = "no call of the workload was seen, so the profile holds only what any container needs";
         findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, START_FIRST, Vec::new()));
     }
-    let running: Vec<String> = behaviour.starts_unseen().into_iter().map(|facts| facts.name.clone()).collect();
+    let running = absent::starts_unseen(behaviour, Unseen::RanBefore);
     if !running.is_empty() {
         let of = behaviour.individuals();
         let text = format!(
@@ -141,7 +141,8 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
         );
         findings.push(finding(Severity::Incomplete, Kind::AlreadyRunning, text, START_FIRST, running));
     }
-    findings.extend(removed(behaviour));
+    findings.extend(absent::starts_gone(behaviour, "how containers start"));
+    findings.extend(absent::absent(behaviour));
     let too_short = recorded.windows < FEWEST_WINDOWS;
     if too_short {
         let text = format!(
@@ -166,24 +167,6 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings.extend(recorded_twice(behaviour));
     findings.extend(blind_hooks(behaviour));
     findings
-}
-
-/// Runs that are not there any more. They may have seen what no other run did.
-pub(crate) fn removed(behaviour: &Behaviour) -> Vec<Finding> {
-    let made = |removed: &Removed| {
-        let lost = behaviour.may_have_lost(removed);
-        let (severity, word) = if lost { (Severity::Incomplete, "incomplete: ") } else { (Severity::Note, "") };
-        let runs = counted(usize::try_from(removed.runs).unwrap_or(usize::MAX), "run");
-        let (verb, who) = if removed.runs == 1 { ("was", "it") } else { ("were", "they") };
-        let (first, last) = (time(removed.first_ns), time(removed.last_ns));
-        let text = format!(
-            "{word}{runs}, recorded from {first} to {last}, {verb} removed to keep the store within its size; what only \
-             {who} saw is missing"
-        );
-        let advice = "Take profiles before runs are removed, or record with a larger --max-size.";
-        finding(severity, Kind::RunsRemoved, text, advice, Vec::new())
-    };
-    behaviour.removed().iter().map(made).collect()
 }
 
 fn recorded_twice(behaviour: &Behaviour) -> Option<Finding> {

@@ -2,6 +2,7 @@
 //!
 //! Lives here: which call gets a rule, and why. Does not: any text form of the result (see `dialect`, `report`).
 
+mod absent;
 mod baseline;
 mod capabilities;
 mod clone;
@@ -27,10 +28,11 @@ use crate::profile::{Action, Architecture, Profile, Reason, Rule};
 use crate::text::visible;
 use crate::{abi, names};
 
+pub(crate) use absent::{absent, starts_gone, starts_unseen};
 pub use baseline::needed_to_start;
 pub use fate::Fate;
 use fate::Filters;
-pub(crate) use findings::{losses, removed};
+pub(crate) use findings::losses;
 pub use learn::learn;
 pub(crate) use learn::{LEARNED, is_of_plain_runtimes};
 pub use start::Start;

@@ -82,8 +82,10 @@ impl CapabilityReport {
     /// The same, without what the findings about the profile say of the recording as a whole.
     pub(crate) fn beside_profile(mut self) -> Self {
         let of_profile = |kind| {
-            use Kind::{AlreadyRunning, CutOff, FilterUnknown, Loss, Refused, RefusedOrFailed, RunsRemoved};
-            matches!(kind, Loss | CutOff | AlreadyRunning | RunsRemoved | Refused | RefusedOrFailed | FilterUnknown)
+            use Kind::{AlreadyRunning, CutOff, FilterUnknown, Loss, Refused, RefusedOrFailed};
+            use Kind::{RunMissing, RunsRemoved, StartGone};
+            matches!(kind, Loss | CutOff | AlreadyRunning | Refused | RefusedOrFailed | FilterUnknown)
+                || matches!(kind, RunMissing | RunsRemoved | StartGone)
         };
         self.findings.retain(|finding| !of_profile(finding.kind));
         self

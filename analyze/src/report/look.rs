@@ -5,10 +5,14 @@
 
 use anstyle::{AnsiColor, Style as Escapes};
 
+use crate::text::{fold, shortened};
+
 /// Widest prose: longer lines are hard to read.
 const WIDEST_PROSE: usize = 100;
 /// A terminal that says that it is narrower is not laid out for.
 const NARROWEST: usize = 40;
+/// Widest name or id where no terminal is. What engines take is shorter; what is longer was made to bury the rest.
+const WHOLE: usize = 512;
 
 /// How a text form is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,16 @@ impl Look {
         self.columns.min(WIDEST_PROSE)
     }
 
+    /// A name or an id, harmless: on a terminal in at most so many columns, elsewhere whole.
+    pub fn name(self, text: &str, columns: usize) -> String {
+        shortened(text, if self.cut { columns } else { WHOLE })
+    }
+
+    /// The text with no line that is too wide for a terminal.
+    pub fn fitted(self, text: String) -> String {
+        if self.cut { fold(&text, self.columns) } else { text }
+    }
+
     /// The text in a style. It must be harmless already: escapes in it would not be told from those that paint.
     pub fn paint(self, style: Style, text: &str) -> String {
         if self.colour && !text.is_empty() {
@@ -90,6 +104,14 @@ mod tests {
         assert_eq!(Look::PLAIN.paint(Style::Bad, "missing"), "missing");
         let painted = Look { colour: true, ..Look::PLAIN }.paint(Style::Bad, "missing");
         assert!(painted.starts_with('\u{1b}') && painted.ends_with("\u{1b}[0m"), "{painted:?}");
+    }
+
+    #[test]
+    fn a_name_is_cut_on_a_terminal_alone() {
+        let name = "n".repeat(317);
+        assert_eq!(Look::on_terminal(80).name(&name, 40).chars().count(), 40);
+        assert_eq!(Look::PLAIN.name(&name, 40), name);
+        assert_eq!(Look::PLAIN.name(&"n".repeat(4096), 40).chars().count(), WHOLE);
     }
 
     #[test]

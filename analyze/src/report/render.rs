@@ -44,7 +44,7 @@ pub enum RenderError {
 impl Report {
     /// For people, on a terminal or elsewhere.
     pub fn text(&self, look: Look) -> Result<String, RenderError> {
-        render("report.txt", self, look)
+        Ok(look.fitted(render("report.txt", self, look)?))
     }
 
     /// Markdown, with tables as GitHub has them.
@@ -75,8 +75,10 @@ fn engine(template: &str, look: Look) -> Result<Tera, tera::Error> {
     engine.register_filter("code", on_string(text::code));
     engine.register_filter("whole_code", on_string(text::whole_code));
     engine.register_filter("short", on_value(short));
+    let name = move |value: &Value, arguments: &HashMap<_, _>| look.name(&plain(value), argument(arguments, "columns"));
+    engine.register_filter("name", on_value(name));
     engine.register_filter("short_code", on_value(|value, arguments| text::code(&short(value, arguments))));
-    let title = move |text: &str| text::shortened(text, look.prose());
+    let title = move |text: &str| look.name(text, look.prose());
     engine.register_filter("heading", on_string(move |text| look.paint(Style::Title, &title(text))));
     engine.register_filter("underline", on_string(move |text| "=".repeat(title(text).width())));
     engine.register_filter("number", on_value(|value, _| value.to_string()));
@@ -158,8 +160,20 @@ mod tests {
                 ["markdown", "code", "short_code", "whole_code", "number", "duration", "counted"].contains(&last)
             }
             _ => {
-                ["text", "prose", "short", "number", "duration", "counted", "heading", "underline", "pad", "wrap"]
-                    .contains(&last)
+                [
+                    "text",
+                    "prose",
+                    "short",
+                    "name",
+                    "number",
+                    "duration",
+                    "counted",
+                    "heading",
+                    "underline",
+                    "pad",
+                    "wrap",
+                ]
+                .contains(&last)
                     || PAINTS.iter().any(|(paint, _)| *paint == last)
             }
         };

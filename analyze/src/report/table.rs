@@ -6,7 +6,10 @@ use std::fmt::Write;
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Layout, presets};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::look::{Look, Style};
+use crate::text::shortened;
 
 /// Columns between two columns of a table.
 const GAP: u16 = 2;
@@ -46,8 +49,17 @@ impl Column {
     }
 }
 
-/// A table with its heads; each row has a style of its own.
-pub(super) fn table(look: Look, columns: &[Column], rows: &[(Option<Style>, Vec<String>)]) -> String {
+/// Least that is left of a column of names before a table is given up.
+const LEAST: usize = 8;
+
+/// A row, and its style.
+type Styled = (Option<Style>, Vec<String>);
+
+/// A table with its heads; each row has a style of its own. On a terminal that is too narrow for it, a block a row.
+pub(super) fn table(look: Look, columns: &[Column], rows: &[Styled]) -> String {
+    if look.cut && least(columns, rows) > look.columns {
+        return rows.iter().map(|row| block(look, columns, row)).collect();
+    }
     let mut layout = Layout::new();
     layout.load_preset(presets::NOTHING).set_truncation_indicator("…");
     let arrangement = if look.cut { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
@@ -72,6 +84,33 @@ pub(super) fn table(look: Look, columns: &[Column], rows: &[(Option<Style>, Vec<
     text
 }
 
+/// The least columns that a table takes.
+fn least(columns: &[Column], rows: &[Styled]) -> usize {
+    let widest = |at: usize| rows.iter().map(|(_, cells)| cells[at].width()).max().unwrap_or_default();
+    let of = |(at, column): (usize, &Column)| {
+        let width = widest(at).max(column.title.width());
+        if column.kind == Kind::Text { width.min(LEAST) } else { width }
+    };
+    columns.iter().enumerate().map(of).sum::<usize>() + usize::from(GAP) * columns.len().saturating_sub(1)
+}
+
+/// A row without a table: what it is of, and below it the rest, each with its head.
+fn block(look: Look, columns: &[Column], (style, cells): &Styled) -> String {
+    let mut lines = vec![shortened(&cells[0], look.columns)];
+    let mut below = String::new();
+    for (column, cell) in columns.iter().zip(cells).skip(1) {
+        let piece = shortened(&format!("{} {cell}", column.title), look.columns - usize::from(GAP));
+        if !below.is_empty() && below.width() + piece.width() + 2 * usize::from(GAP) > look.columns {
+            lines.push(format!("  {}", std::mem::take(&mut below)));
+        }
+        below.push_str(if below.is_empty() { "" } else { "  " });
+        below.push_str(&piece);
+    }
+    lines.push(format!("  {below}"));
+    let paint = |line: &String| style.map_or_else(|| line.clone(), |style| look.paint(style, line)) + "\n";
+    lines.iter().map(paint).collect()
+}
+
 fn line(columns: &[Column], cells: impl Iterator<Item = String>) -> Row {
     let align = |kind| if kind == Kind::Number { CellAlignment::Right } else { CellAlignment::Left };
     let cells = columns.iter().zip(cells).map(|(column, text)| Cell::new(text).set_alignment(align(column.kind)));
@@ -82,8 +121,6 @@ fn line(columns: &[Column], cells: impl Iterator<Item = String>) -> Row {
 
 #[cfg(test)]
 mod tests {
-    use unicode_width::UnicodeWidthStr;
-
     use super::*;
 
     const COLUMNS: [Column; 3] = [Column::text("NAME"), Column::word("ID"), Column::number("CALLS")];
@@ -112,6 +149,17 @@ mod tests {
                 assert!(text.contains('…') && text.contains("8e8c4e5571a7     83"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn where_a_table_does_not_fit_each_row_is_a_block() {
+        let columns = ["IMAGE", "RECORDED", "NOTHING NEW", "LOSSES"].map(Column::number);
+        let columns = [&[Column::text("NAME")], &columns[..]].concat();
+        let row = ["web", &"i".repeat(60), "1h 2m 3s", "12 windows", "-"].map(str::to_owned).to_vec();
+        let text = table(Look::on_terminal(40), &columns, &[(None, row.clone())]);
+        let image = format!("IMAGE {}…", "i".repeat(31));
+        assert_eq!(text, format!("web\n  {image}\n  RECORDED 1h 2m 3s\n  NOTHING NEW 12 windows  LOSSES -\n"));
+        assert_eq!(table(Look::PLAIN, &columns, &[(None, row)]).lines().count(), 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use ctrec_recording::{LossKind, Origin, Phase, Recording};
 use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
 
 use super::{Look, Report, learning, summary};
 use crate::behaviour::Behaviour;
@@ -349,10 +350,27 @@ fn colours_add_nothing_but_colours() {
     let report = report(&sample().that(|container| container.name = HOSTILE.to_owned()));
     let plain = report.text(Look::PLAIN).unwrap();
     let painted = report.text(Look { colour: true, ..Look::PLAIN }).unwrap();
-    let mut stripped = String::new();
-    for (index, piece) in painted.split("\u{1b}[").enumerate() {
-        stripped.push_str(if index == 0 { piece } else { piece.split_once('m').unwrap().1 });
-    }
     assert!(painted.len() > plain.len());
-    assert_eq!(stripped, plain);
+    assert_eq!(without_colours(&painted), plain);
+}
+
+fn without_colours(painted: &str) -> String {
+    let mut pieces = painted.split("\u{1b}[");
+    let first = pieces.next().unwrap().to_owned();
+    pieces.fold(first, |plain, piece| plain + piece.split_once('m').unwrap().1)
+}
+
+#[test]
+fn a_report_fits_a_terminal_however_narrow() {
+    let run =
+        sample().program(&format!("/usr/lib/{}/bin/server", "very-long-name-of-a-package/".repeat(4))).made("read", 2);
+    let report = report(&run.that(|web| web.name = "web-of-a-name-that-is-far-too-long-".repeat(5)));
+    for columns in [40, 60, 80] {
+        let look = Look { colour: true, ..Look::on_terminal(columns) };
+        let text = without_colours(&report.text(look).unwrap());
+        assert!(text.lines().all(|line| line.width() <= columns), "{text}");
+        assert!(words(&text).replace(' ', "").contains("/bin/server") && text.contains("EAGAIN"), "{text}");
+    }
+    let text = report.text(Look::PLAIN).unwrap();
+    assert!(text.contains(&"web-of-a-name-that-is-far-too-long-".repeat(5)), "elsewhere a name is whole: {text}");
 }

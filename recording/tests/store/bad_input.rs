@@ -113,6 +113,21 @@ fn a_run_that_holds_nothing_is_left_out() {
 }
 
 #[test]
+fn a_run_whose_name_is_no_text_is_named_and_hides_no_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let alien = folder.path().join(std::ffi::OsStr::from_bytes(b"run=\xff\xfe"));
+    finished(folder.path(), "a", Format::Parquet, 1);
+    fs::rename(folder.path().join("run=a"), &alien).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_says(&said(&store.read_all().unwrap_err()), &["run=\\xFF\\xFE", "a name that no run has"]);
+    finished(folder.path(), "b", Format::Parquet, 1);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!((store.runs(), store.unnamed_runs()), (["b".to_owned()].as_slice(), [alien].as_slice()));
+    assert_eq!(store.read("b").unwrap().header.run, "b");
+}
+
+#[test]
 fn windows_out_of_order_and_rows_of_another_window() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = writer(folder.path(), "a", Format::Parquet);

@@ -56,7 +56,7 @@ fn the_oldest_go_first_and_only_as_many_as_must() {
     let mut budget = Budget::new(store, LEAST).unwrap();
     let kept = budget.keep().unwrap();
     assert_eq!((kept.removed.len(), kept.is_over), (0, false));
-    assert_eq!(Store::open(store).unwrap().removed(), None);
+    assert_eq!(Store::open(store).unwrap().removed().unwrap(), None);
     for (run, age) in [("e", 0), ("f", 0)] {
         record(store, run, age);
     }
@@ -67,7 +67,7 @@ fn the_oldest_go_first_and_only_as_many_as_must() {
     assert_eq!(runs(store), ["a", "b", "e", "f"]);
     let (first, last) = (header("c", 5), header("d", 3));
     let note = Removed { runs: 2, first_ns: first.started_ns, last_ns: last.ended_ns.unwrap() };
-    assert_eq!(Store::open(store).unwrap().removed(), Some(note));
+    assert_eq!(Store::open(store).unwrap().removed().unwrap(), Some(note));
     assert!(fs::metadata(store.join("removed.json")).unwrap().len() < 200);
 }
 
@@ -134,11 +134,11 @@ fn a_removal_that_is_cut_is_known_and_finished_by_the_next() {
     // Killed when the run had lost its name, and nothing else.
     fs::rename(store.join("run=a"), store.join(".run=a.removed")).unwrap();
     assert_eq!(runs(store), ["b", "c", "d", "e", "f"]);
-    assert_eq!(Store::open(store).unwrap().removed().map(|removed| removed.runs), Some(1));
+    assert_eq!(Store::open(store).unwrap().removed().unwrap().map(|removed| removed.runs), Some(1));
     let kept = Budget::new(store, LEAST).unwrap().keep().unwrap();
     assert_eq!(kept.removed.len(), 1);
     assert!(!store.join(".run=a.removed").exists());
-    let removed = Store::open(store).unwrap().removed().unwrap();
+    let removed = Store::open(store).unwrap().removed().unwrap().unwrap();
     assert_eq!((removed.runs, removed.first_ns), (2, header("a", 9).started_ns));
 }
 
@@ -156,12 +156,51 @@ fn who_comes_second_waits_for_the_first_to_remove() {
 }
 
 #[test]
-fn a_note_that_says_nothing_is_named() {
+fn a_note_that_says_nothing_is_named_and_hides_no_run() {
     let folder = tempfile::tempdir().unwrap();
     record(folder.path(), "a", 1);
-    fs::write(folder.path().join("removed.json"), "{\"runs\": \"\u{1b}[2J\"}").unwrap();
-    let error = Store::open(folder.path()).unwrap_err();
-    assert!(matches!(error, StoreError::BadNote { .. }) && !error.to_string().contains('\u{1b}'), "{error}");
+    let note = folder.path().join("removed.json");
+    for (text, words) in [
+        ("{\"runs\": \"\u{1b}[2J\"}", "control character"),
+        (r#"{"runs": 0, "first_ns": 1, "last_ns": 2}"#, "it counts no run"),
+        (r#"{"runs": 1, "first_ns": 3, "last_ns": 2}"#, "end before they begin"),
+    ] {
+        fs::write(&note, text).unwrap();
+        assert_bad_note(folder.path(), words);
+    }
+    fs::remove_file(&note).unwrap();
+    std::os::unix::fs::symlink("run=a/run.json", &note).unwrap();
+    assert_bad_note(folder.path(), "not a regular file");
+    fs::remove_file(&note).unwrap();
+    fs::create_dir(&note).unwrap();
+    assert_bad_note(folder.path(), "not a regular file");
+    fs::remove_dir(&note).unwrap();
+    // Whoever opened it would wait for a writer.
+    assert!(std::process::Command::new("mkfifo").arg(&note).status().unwrap().success());
+    assert_bad_note(folder.path(), "not a regular file");
+}
+
+#[track_caller]
+fn assert_bad_note(store: &Path, words: &str) {
+    let opened = Store::open(store).unwrap();
+    let error = opened.removed().unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, StoreError::BadNote { .. }) && said.contains(words), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+    assert_eq!(opened.read_all().unwrap().len(), 1);
+}
+
+#[test]
+fn a_note_of_a_run_whose_clock_was_set_back_ends_no_earlier_than_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    for run in ["a", "b", "c", "d", "e"] {
+        let writer = begin(folder.path(), run, 1);
+        writer.finish(&Header { ended_ns: Some(0), ..header(run, 1) }).unwrap();
+    }
+    assert_eq!(Budget::new(folder.path(), LEAST).unwrap().keep().unwrap().removed.len(), 1);
+    let started_ns = header("a", 1).started_ns;
+    let note = Removed { runs: 1, first_ns: started_ns, last_ns: started_ns };
+    assert_eq!(Store::open(folder.path()).unwrap().removed().unwrap(), Some(note));
 }
 
 #[test]

@@ -6,10 +6,12 @@ use ctrec_recording::{LossKind, Origin, Phase, Recording, Removed};
 
 use super::super::recommend;
 use super::judged::{all, judge, kinds};
+use crate::absent::Absent;
 use crate::behaviour::Behaviour;
+use crate::capabilities::Capabilities;
 use crate::finding::{Kind, Severity};
 use crate::policy::Policy;
-use crate::testing::Run;
+use crate::testing::{Run, START_NS};
 
 #[test]
 fn a_workload_that_never_ran_is_said() {
@@ -115,8 +117,7 @@ fn a_run_that_was_cut_off_is_told_in_one_sentence() {
 #[test]
 fn a_start_that_an_earlier_run_saw_was_seen() {
     let first = Run::new("a").window(2).made("execve", 1);
-    let mut second = Run::new("a-0002").window(2).made("read", 1).that(|container| container.already_running = true);
-    second.recording.header.continues = Some("a".to_owned());
+    let mut second = Run::new("a-0002").window(2).made("read", 1).goes_on_from("a");
     second.recording.windows.iter_mut().for_each(|window| {
         window.start_ns += 2 * crate::testing::WINDOW_NS;
         window.end_ns += 2 * crate::testing::WINDOW_NS;
@@ -138,7 +139,7 @@ fn runs_that_were_removed_are_missing_where_they_may_have_seen_the_container() {
     let started_ns = run.recording.containers[0].started_ns;
     let found = |last_ns| {
         let removed = Removed { runs: 2, first_ns: 0, last_ns };
-        let behaviour = all(&run.recording).with_removed(Some(removed)).with_removed(Some(removed));
+        let behaviour = all(&run.recording).with_absent(&absent(Some(removed))).with_absent(&absent(Some(removed)));
         let findings = recommend(&behaviour, &Policy::default()).unwrap().findings;
         let mut findings = findings.into_iter().filter(|finding| finding.kind == Kind::RunsRemoved);
         (findings.next().unwrap(), findings.count())
@@ -148,4 +149,60 @@ fn runs_that_were_removed_are_missing_where_they_may_have_seen_the_container() {
     assert!(finding.text.starts_with("incomplete: 2 runs, recorded from 1970-01-01T00:00:00Z to "), "{}", finding.text);
     assert_eq!(found(started_ns - 1).0.severity, Severity::Note);
     assert!(!kinds(&judge(&run)).contains(&Kind::RunsRemoved));
+}
+
+/// What is not here where this was removed.
+fn absent(removed: Option<Removed>) -> Absent {
+    Absent { removed: removed.into_iter().collect(), ..Absent::default() }
+}
+
+#[test]
+fn a_run_of_the_recording_that_is_not_here_is_missed_before_and_after() {
+    let found = |run: &Run| {
+        let absent = Absent::of(&[&run.recording.header], &BTreeSet::new(), BTreeSet::new());
+        let findings = recommend(&all(&run.recording).with_absent(&absent), &Policy::default()).unwrap().findings;
+        let missing = findings.into_iter().filter(|finding| finding.kind == Kind::RunMissing);
+        missing.map(|finding| (finding.severity, finding.text)).collect::<Vec<_>>()
+    };
+    let run = Run::new("b").made("read", 1);
+    assert_eq!(found(&run), []);
+    let before = "run b goes on from run a, which is not here: what containers did before is missing";
+    assert_eq!(found(&run.clone().goes_on_from("a")), [(Severity::Incomplete, format!("incomplete: {before}"))]);
+    let began_later =
+        |run: Run| run.that(|container| (container.already_running, container.started_ns) = (false, START_NS + 1));
+    assert_eq!(found(&began_later(run.clone().goes_on_from("a"))), [(Severity::Note, before.to_owned())]);
+    let after = "run b is continued by another, which is not here: what containers did after is missing";
+    assert_eq!(found(&run.clone().continued()), [(Severity::Incomplete, format!("incomplete: {after}"))]);
+    let ended = run.continued().that(|container| container.ended_ns = Some(START_NS + 1));
+    assert_eq!(found(&ended), [(Severity::Note, after.to_owned())]);
+}
+
+#[test]
+fn whoever_saw_a_start_and_is_not_here_is_told_with_what_helps() {
+    let run = Run::new("c").counting().made("read", 1).goes_on_from("b");
+    let advice = |behaviour: Behaviour, absent: &Absent| {
+        let behaviour = behaviour.with_absent(absent);
+        let findings = recommend(&behaviour, &Policy::default()).unwrap().findings;
+        let capabilities = Capabilities::of(&behaviour, &Policy::default()).unwrap().findings;
+        let of_start = |found: &&crate::finding::Finding| matches!(found.kind, Kind::AlreadyRunning | Kind::StartGone);
+        let both: BTreeSet<_> =
+            [&findings, &capabilities].map(|all| all.iter().find(of_start).map(|it| it.advice.clone())).into();
+        assert_eq!(both.len(), 1, "profile and capability list say the same");
+        both.into_iter().flatten().next().unwrap_or_default()
+    };
+    let removed = Absent::of(
+        &[&run.recording.header],
+        &BTreeSet::new(),
+        BTreeSet::from([Removed { runs: 1, first_ns: START_NS - 1, last_ns: START_NS }]),
+    );
+    assert!(advice(all(&run.recording), &removed).contains("a larger --max-size"));
+    let missing = Absent::of(&[&run.recording.header], &BTreeSet::new(), BTreeSet::new());
+    assert!(advice(all(&run.recording), &missing).contains("Name the store that holds it too"));
+    let late = Run::new("c").counting().made("read", 1).that(|container| container.already_running = true);
+    assert!(advice(all(&late.recording), &removed).contains("Start the recording first"), "it goes on from no run");
+    // Two runs that are here, and the first of them goes on from one that is not.
+    let next = Run::new("d").counting().made("read", 1).goes_on_from("c");
+    assert!(advice(all(&run.recording).merge(all(&next.recording)), &removed).contains("a larger --max-size"));
+    let first = Run::new("b").counting().made("execve", 1);
+    assert_eq!(advice(all(&run.recording).merge(all(&first.recording)), &missing), "");
 }
