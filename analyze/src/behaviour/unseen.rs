@@ -103,10 +103,4 @@ impl Behaviour {
         let identities = self.containers.iter().map(|(instance, facts)| self.identity(&instance.run, facts));
         identities.collect::<BTreeSet<_>>().len()
     }
-
-    /// Recordings: runs that continue each other are one.
-    pub fn recordings(&self) -> usize {
-        let goes_on = |run: &&RunFacts| run.continues.as_ref().is_some_and(|before| self.runs.contains_key(&**before));
-        self.runs.len() - self.runs.values().filter(goes_on).count()
-    }
 }

@@ -90,8 +90,8 @@ fn nothing_seen(evidence: &Evidence<'_, '_>) -> Option<Finding> {
         sources.any(|source| evidence.policy.wants(source.origin, source.phase) && source.phase == Phase::Workload);
     let seen = seen || !silent::of_workload(evidence.behaviour, evidence.policy).is_empty();
     let text = "no call of the workload was seen, so nobody knows what it needs";
-    let made = || finding(Severity::Incomplete, Kind::NothingSeen, text, "Start the recording first.", Vec::new());
-    (!seen).then(made)
+    let advice = crate::recommend::nothing_seen(evidence.behaviour);
+    (!seen).then(|| finding(Severity::Incomplete, Kind::NothingSeen, text, advice, Vec::new()))
 }
 
 /// A call that fails with another errno once a folder cannot be searched: not found becomes not allowed, which a program
@@ -235,8 +235,8 @@ fn identities(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     }
     let first = silent::first_identities(evidence.behaviour, evidence.policy);
     let first: Vec<_> = first.into_iter().filter(|key| key.source.origin == Origin::Init).collect();
-    let mut own = identities.keys().filter(|key| key.source.origin == Origin::Init);
-    let reached = own.any(|key| key.root || key.set_user_id || key.ambient != 0 || key.permitted != 0);
+    // By an exec as root, too.
+    let reached = identities.keys().any(|key| key.root || key.set_user_id || key.ambient != 0 || key.permitted != 0);
     if !first.is_empty() && first.iter().all(|key| !key.root) && !reached {
         let text = "it never runs as root, so no added capability reaches it";
         let advice = "An added capability is in its bounding set only. File capabilities, a set-user-id program or another user would change that.";

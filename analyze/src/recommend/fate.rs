@@ -114,6 +114,14 @@ impl Filters {
         }
     }
 
+    /// How often the filter may have turned a call away for its arguments, where nobody counted it.
+    pub(super) fn perhaps(&self, instance: &Instance, call: CallId, outcome: &Outcome) -> u64 {
+        let Some(enforced) = self.enforced(instance, call).filter(|_| outcome.refused().is_none()) else { return 0 };
+        let Answer::ByArguments(given) = enforced.answer(call) else { return 0 };
+        let given = outcome.errnos.iter().filter(|(errno, _)| given.contains(errno));
+        given.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
     /// Whether it can have been the container's filter that turned a call away. Where it lets the call through, it was
     /// one that the workload loaded itself, or one that its engine runs under.
     pub(super) fn may_refuse(&self, instance: &Instance, call: CallId) -> bool {

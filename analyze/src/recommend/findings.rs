@@ -129,9 +129,10 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     let of_workload = |wanted: &Wanted| wanted.sources.keys().any(|source| source.phase == Phase::Workload);
     if !evidence.calls.values().any(of_workload) {
         let text = "no call of the workload was seen, so the profile holds only what any container needs";
-        findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, START_FIRST, Vec::new()));
+        findings.push(finding(Severity::Incomplete, Kind::NothingSeen, text, nothing_seen(behaviour), Vec::new()));
     }
     let running = absent::starts_unseen(behaviour, Unseen::RanBefore);
+    let starts = behaviour.individuals() - behaviour.starts_unseen().len();
     if !running.is_empty() {
         let of = behaviour.individuals();
         let text = format!(
@@ -153,9 +154,9 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
         let advice = "Record for longer, over everything that the workload does: reload, backup, shutdown.";
         findings.push(finding(Severity::Incomplete, Kind::TooShort, text, advice, Vec::new()));
     }
-    if behaviour.recordings() == 1 && !too_short {
-        let text = "recorded by one run only, and a start-up is seen once a run";
-        let advice = "Record more runs into the same store; they are folded.";
+    if starts == 1 && !too_short {
+        let text = "one start-up only was recorded, and another may go another way";
+        let advice = "Record more starts into the same store; they are folded.";
         findings.push(finding(Severity::Note, Kind::OneRun, text, advice, Vec::new()));
     }
     let open = behaviour.runs().iter().filter(|(_, run)| run.ended_ns.is_none() && !run.cut_off);
@@ -167,6 +168,15 @@ fn recording(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings.extend(recorded_twice(behaviour));
     findings.extend(blind_hooks(behaviour));
     findings
+}
+
+/// What to do where nothing was seen of the workload.
+pub(crate) fn nothing_seen(behaviour: &Behaviour) -> &'static str {
+    if behaviour.starts_unseen().is_empty() {
+        "Its start was seen: look at the engine's message, whether the runtime could start its program at all."
+    } else {
+        START_FIRST
+    }
 }
 
 fn recorded_twice(behaviour: &Behaviour) -> Option<Finding> {

@@ -32,7 +32,7 @@ pub(crate) use absent::{absent, starts_gone, starts_unseen};
 pub use baseline::needed_to_start;
 pub use fate::Fate;
 use fate::Filters;
-pub(crate) use findings::losses;
+pub(crate) use findings::{losses, nothing_seen};
 pub use learn::learn;
 pub(crate) use learn::{LEARNED, is_of_plain_runtimes};
 pub use start::Start;
@@ -106,6 +106,8 @@ struct Wanted {
     sources: BTreeMap<Source, Outcome>,
     /// How many of them the containers' filters turned away, where that was counted.
     refused: u64,
+    /// How many of them the containers' filters may have turned away for their arguments, where that was not counted.
+    perhaps: u64,
     /// How many of them another filter answered: the containers' own let them through.
     answered: u64,
     /// A container's filter asks a tracer or a listener about them.
@@ -168,6 +170,7 @@ fn wanted(behaviour: &Behaviour, policy: &Policy, filters: &Filters) -> BTreeMap
             && sum != Outcome::default()
         {
             wanted.fate = wanted.fate.max(filters.fate(instance, call, &sum));
+            wanted.perhaps = wanted.perhaps.saturating_add(filters.perhaps(instance, call, &sum));
             wanted.handed_on |= filters.hand_on(instance, call);
             let own = filters.may_refuse(instance, call);
             wanted.unhindered |= !own;

@@ -26,7 +26,7 @@ pub(super) struct Hidden<'a> {
     pub(super) absent: Vec<Seen<'a>>,
     /// For some arguments.
     pub(super) sometimes: Vec<Seen<'a>>,
-    /// Or failed in the kernel.
+    /// Or failed in the kernel, some time at least.
     pub(super) perhaps: Vec<Seen<'a>>,
 }
 
@@ -35,8 +35,11 @@ impl<'a> Hidden<'a> {
         let named = |fate| calls.iter().filter(move |(call, wanted)| wanted.fate == fate && call.name().is_some());
         let (absent, always) =
             named(Fate::Refused).partition(|(_, wanted)| wanted.outcome().errnos.keys().eq([&ENOSYS]));
-        let sometimes = named(Fate::Made).filter(|(_, wanted)| wanted.refused > 0 && !wanted.unhindered).collect();
-        Self { always, absent, sometimes, perhaps: named(Fate::RefusedOrFailed).collect() }
+        let hindered = || named(Fate::Made).filter(|(_, wanted)| !wanted.unhindered);
+        let (sometimes, made): (Vec<_>, Vec<_>) = hindered().partition(|(_, wanted)| wanted.refused > 0);
+        // What clone was refused for, its flags say.
+        let made = made.into_iter().filter(|(call, wanted)| wanted.perhaps > 0 && call.name() != Some(clone::NAME));
+        Self { always, absent, sometimes, perhaps: named(Fate::RefusedOrFailed).chain(made).collect() }
     }
 }
 
@@ -160,7 +163,9 @@ pub(super) fn lines(calls: Vec<Seen<'_>>) -> Vec<String> {
 }
 
 fn line(call: &CallId, wanted: &Wanted) -> String {
-    let programs: BTreeSet<&str> = wanted.sources.keys().map(|source| &*source.program).collect();
+    let some = wanted.fate == Fate::Made && wanted.refused > 0;
+    let sources = wanted.sources.iter().filter(|(_, outcome)| !some || outcome.refused().is_none_or(|count| count > 0));
+    let programs: BTreeSet<&str> = sources.map(|(source, _)| &*source.program).collect();
     let programs: Vec<String> = programs.into_iter().map(visible).collect();
     let times = counted(usize::try_from(wanted.outcome().total()).unwrap_or(usize::MAX), "time");
     format!("{}: {times}, {}, by {}", call.label(), how(wanted), programs.join(", "))
@@ -178,6 +183,7 @@ fn how(wanted: &Wanted) -> String {
     match (wanted.fate, wanted.refused, wanted.answered) {
         (Fate::Made, 1.., _) => format!("{} of them refused{asked}, {ended}", wanted.refused),
         (_, _, 1..) => format!("{} of them answered by another filter, {ended}", wanted.answered),
+        (Fate::Made, ..) if wanted.perhaps > 0 => format!("{} of them refused or failed, {ended}", wanted.perhaps),
         (Fate::Refused | Fate::RefusedOrFailed | Fate::Made, ..) => format!("{ended}{asked}"),
     }
 }

@@ -102,6 +102,9 @@ fn a_container_that_is_never_root_is_told_so() {
     );
     let ambient = judge(&as_user(|it| it.ambient = mask(&["NET_RAW"])));
     assert!(ambient.findings.iter().all(|finding| finding.kind != Kind::NotRoot));
+    let exec = as_user(|_| ()).program("/bin/chown").phase(Origin::Exec, Phase::Workload);
+    let exec = judge(&exec.ran(Cause::Execve, |it| it.root = true));
+    assert!(exec.findings.iter().all(|finding| finding.kind != Kind::NotRoot), "docker exec as root");
 }
 
 #[test]

@@ -150,9 +150,18 @@ fn a_call_that_the_filter_answers_with_0_was_never_made() {
 fn what_arguments_decide_stays_in_and_is_said() {
     let filter = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
         "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}]}"#;
-    let recommendation = judge(&Run::new("r").filter(filter).failed("socket", 1, 1));
+    let run = Run::new("r").filter(filter);
+    let recommendation = judge(&run.clone().failed("socket", 1, 1));
     assert!(allows(&recommendation, "socket"));
     assert!(kinds(&recommendation).contains(&Kind::RefusedOrFailed));
+    let mixed = judge(&run.clone().made("socket", 5).failed("socket", 1, 2).failed("socket", 97, 1));
+    let finding = mixed.findings.iter().find(|finding| finding.kind == Kind::RefusedOrFailed).unwrap();
+    assert_eq!(
+        finding.evidence,
+        ["socket: 8 times, 2 of them refused or failed, EPERM, EAFNOSUPPORT, by /usr/sbin/nginx"]
+    );
+    let another = judge(&run.made("socket", 5).failed("socket", 97, 1));
+    assert!(!kinds(&another).contains(&Kind::RefusedOrFailed), "the filter answers with EPERM");
 }
 
 #[test]
