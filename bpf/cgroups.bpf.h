@@ -65,6 +65,13 @@ int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 	return 0;
 }
 
+static __always_inline void move_out(struct task_struct *task, const struct ctrec_task *state)
+{
+	if (state->phase == CTREC_PHASE_WORKLOAD)
+		lose(CTREC_LOSS_MOVED_OUT, state->container);
+	unfollow(task);
+}
+
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
@@ -74,9 +81,9 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 	struct ctrec_container *container;
 
 	if (!known) {
-		/* Moved out, unless a cgroup of another hierarchy still holds it. */
+		/* Unless a cgroup of another hierarchy still holds it. */
 		if (state && !container_of_cgroups(task))
-			unfollow(task);
+			move_out(task, state);
 		return 0;
 	}
 	id = *known;
@@ -95,7 +102,7 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 		bpf_map_delete_elem(&containers, &id);
 		return 0;
 	}
-	unfollow(task);
+	move_out(task, state);
 	join(task, id, cgroup, path, false);
 	return 0;
 }

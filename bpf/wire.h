@@ -82,6 +82,7 @@ enum ctrec_loss {
 	CTREC_LOSS_CHECKS_FULL,
 	CTREC_LOSS_ASKERS_FULL, /* a sample of who asked; counts are not affected */
 	CTREC_LOSS_IDENTITIES_FULL,
+	CTREC_LOSS_MOVED_OUT, /* a task of the workload that left its container's cgroup; no more of it is recorded */
 	CTREC_LOSS_READ_FAULT, /* kernel memory that could not be read */
 	CTREC_LOSS_MAX,
 };

@@ -260,6 +260,8 @@ pub enum LossKind {
     RingFull,
     /// A BPF program was not run because it was running already on that CPU.
     RecursionMiss,
+    /// A process left its container's cgroup: what it did then was not recorded.
+    MovedOut,
     /// Kernel memory could not be read.
     ReadFault,
     /// Something was recorded later than its start.
@@ -268,6 +270,8 @@ pub enum LossKind {
     LeftRunning,
     /// A container that could not be resolved to an engine's record.
     Unresolved,
+    /// A container that was recorded although nobody could say whether it was wanted.
+    Undecided,
     /// The run ended without its last window being sealed (kill -9, power).
     CutOff,
     /// A window could not be written when it was due (disk full); its counts are in a later window.

@@ -202,6 +202,22 @@ fn what_a_command_leaves_running_is_a_loss() {
 }
 
 #[test]
+fn what_leaves_its_cgroup_is_a_loss() {
+    if !gate::open("what_leaves_its_cgroup_is_a_loss", &[]) {
+        return;
+    }
+    let leave = "for root in $(awk '$0 ~ / - cgroup2? / { print $5 }' /proc/self/mountinfo); do
+        echo $$ 2> /dev/null > $root/cgroup.procs || true
+    done
+    exec sort /dev/null";
+    let (outcome, recorded) = record_command(&["sh", "-c", leave]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let losses: Vec<_> = recorded.recording().losses.iter().map(|loss| (loss.kind, loss.count)).collect();
+    assert_eq!(losses, [(LossKind::MovedOut, 1)], "{}", outcome.stderr);
+    assert_eq!(recorded.rows_of("/usr/bin/sort").count(), 0, "it was somewhere else by then");
+}
+
+#[test]
 fn a_call_that_has_not_returned_is_counted_as_unfinished() {
     if !gate::open("a_call_that_has_not_returned_is_counted_as_unfinished", &["dockerd", "docker", "gcc"]) {
         return;

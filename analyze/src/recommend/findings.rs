@@ -87,6 +87,11 @@ fn loss(kind: LossKind, count: u64, details: Vec<String>) -> Finding {
             "incomplete: the kernel did not run the recorder for some events, as it was running there already",
             "Record again and compare; what only one of the runs has was missed by the other.",
         ),
+        LossKind::MovedOut => (
+            Incomplete,
+            "incomplete: processes left their container's cgroup, and what they did then was not recorded",
+            "Give the container a cgroup namespace of its own, and no cgroup file system of the host; record again.",
+        ),
         LossKind::ReadFault => (
             Incomplete,
             "incomplete: kernel memory could not be read for some events, so paths or arguments are missing",
@@ -106,6 +111,11 @@ fn loss(kind: LossKind, count: u64, details: Vec<String>) -> Finding {
             Incomplete,
             "incomplete: containers could not be matched with an engine's record, so their name, runtime and filter are not known",
             "Record a container of an engine that ctrec knows, or choose it by its id.",
+        ),
+        LossKind::Undecided => (
+            Note,
+            "containers were recorded although nobody could say whether --container means them, since their engine did not answer",
+            "Choose by name, or have the engine answer (podman's service for its labels: systemctl start podman.socket).",
         ),
         LossKind::CutOff => (
             Incomplete,

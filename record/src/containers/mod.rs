@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::engine::{self, Description, Host, LiveFound, Newcomer, Recognition};
 use crate::wire::{Arrival, KernelContainer, Place};
 use programs::Witnesses;
+pub(crate) use undecided::Doubt;
 use undecided::Open;
 
 /// Chooses containers by what is known of them.

@@ -48,7 +48,7 @@ fn what_only_an_engine_knows_decides_when_it_has_answered() {
     assert_eq!(containers.answered(answer(2, Some("back"))), Verdict::Drop);
     assert_eq!((names(&containers), containers.await_answers()), (vec!["web".to_owned()], false));
     assert_eq!(containers.answered(answer(2, Some("front"))), Verdict::Keep, "an answer for what is dropped is late");
-    assert_eq!(containers.give_up(|_| true), Vec::<u32>::new());
+    assert_eq!(containers.give_up(|_| true), Vec::new());
 }
 
 #[test]
@@ -70,7 +70,20 @@ fn where_nobody_knows_the_container_it_is_kept_and_that_is_said() {
     containers.add_running(1, found("web"));
     assert_eq!(containers.answered(answer(1, None)), Verdict::Keep);
     assert_eq!(names(&containers), Vec::<String>::new());
-    assert_eq!(containers.give_up(|_| true), [1]);
+    assert_eq!(containers.give_up(|_| true), [(1, Doubt::Undecided)]);
+    assert_eq!(names(&containers), ["web"]);
+}
+
+#[test]
+fn what_was_known_stays_when_its_engine_has_forgotten_it() {
+    let id = "0123456789abcdef".repeat(4);
+    let row = engine::unresolved("docker", &id, &format!("/docker/{id}"));
+    let row = Container { name: "web".to_owned(), resolved: true, ..row };
+    let mut containers = by_label();
+    containers.add_running(1, LiveFound { row, ..found("web") });
+    containers.answered(answer(1, None));
+    assert_eq!(containers.look_again(), Vec::<u32>::new());
+    assert_eq!(containers.give_up(|_| true), [(1, Doubt::Undecided)]);
     assert_eq!(names(&containers), ["web"]);
 }
 
@@ -84,7 +97,7 @@ fn a_name_is_enough_for_patterns_of_names() {
     assert_eq!(containers.answered(answer(1, Some("front"))), Verdict::Keep);
     let row = containers.rows().0.remove(0);
     assert_eq!((row.name.as_str(), row.labels_json.as_str()), ("web", r#"{"tier":"front"}"#), "the first name stays");
-    assert_eq!(containers.give_up(|_| true), Vec::<u32>::new());
+    assert_eq!(containers.give_up(|_| true), Vec::new());
 }
 
 #[test]

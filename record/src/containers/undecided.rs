@@ -23,6 +23,15 @@ pub(super) struct Open {
     pub(super) is_asked: bool,
 }
 
+/// What was not found out about a container in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Its engine's record.
+    Unresolved,
+    /// Whether the pattern means it: labels, say, that its engine alone knows.
+    Undecided,
+}
+
 impl Containers {
     /// Whether enough is known of a container to turn it away.
     pub(super) fn is_decided(&self, named: bool, is_complete: bool) -> bool {
@@ -90,20 +99,23 @@ impl Containers {
 
     /// Looks again for what could not be found before. Returns containers that turn out not to be wanted.
     pub(crate) fn look_again(&mut self) -> Vec<u32> {
-        let open: Vec<(u32, Container, Newcomer)> = self
+        let open: Vec<(u32, Container, Open)> = self
             .states
             .iter()
             .filter_map(|(number, state)| match state {
                 State::Recorded { row, open: Some(open) } if open.named && row.resolved => None,
                 State::Undecided { row, open } | State::Recorded { row, open: Some(open) } => {
-                    open.question.is_none().then(|| (*number, (**row).clone(), open.newcomer.clone()))
+                    open.question.is_none().then(|| (*number, (**row).clone(), (**open).clone()))
                 }
                 _ => None,
             })
             .collect();
         let mut dropped = Vec::new();
-        for (number, Container { started_ns, already_running, .. }, newcomer) in open {
+        for (number, Container { started_ns, already_running, resolved, .. }, Open { newcomer, named, .. }) in open {
             let Recognition::Container(mut found) = engine::recognise(&self.host, &newcomer) else { continue };
+            if named && !found.named || resolved && !found.row.resolved {
+                continue; /* its engine has forgotten it by now */
+            }
             found.row = Container { started_ns, already_running, ..found.row };
             if self.decide(number, *found, newcomer) == Verdict::Drop {
                 dropped.push(number);
@@ -114,22 +126,23 @@ impl Containers {
 
     /// Keeps containers of which nobody could say whether they are wanted, and names all of which too little is known:
     /// those that have `ended`, or every one at the end.
-    pub(crate) fn give_up(&mut self, ended: impl Fn(u32) -> bool) -> Vec<u32> {
-        let mut unresolved = Vec::new();
+    pub(crate) fn give_up(&mut self, ended: impl Fn(u32) -> bool) -> Vec<(u32, Doubt)> {
+        let mut doubtful = Vec::new();
         for (number, state) in self.states.iter_mut().filter(|(number, _)| ended(**number)) {
-            let row = match state {
-                State::Undecided { row, .. } => row.clone(),
+            let (row, doubt) = match state {
+                State::Undecided { row, open } if open.named && row.resolved => (row.clone(), Doubt::Undecided),
+                State::Undecided { row, .. } => (row.clone(), Doubt::Unresolved),
                 State::Recorded { row, open } => {
                     if open.take().is_some_and(|open| !(open.named && row.resolved)) {
-                        unresolved.push(*number);
+                        doubtful.push((*number, Doubt::Unresolved));
                     }
                     continue;
                 }
                 _ => continue,
             };
             *state = State::Recorded { row, open: None };
-            unresolved.push(*number);
+            doubtful.push((*number, doubt));
         }
-        unresolved
+        doubtful
     }
 }

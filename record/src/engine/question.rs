@@ -52,15 +52,24 @@ impl Question {
 }
 
 impl Ask {
+    /// Where its socket usually is.
+    pub(crate) fn usual(&self) -> PathBuf {
+        match self {
+            Self::Docker => DOCKER[0].into(),
+            Self::Podman { user: None } => PODMAN.into(),
+            Self::Podman { user: Some(user) } => podman_of(*user).into(),
+            Self::Containerd { .. } => CONTAINERD[0].into(),
+            Self::Cri => CRIO.into(),
+        }
+    }
+
     /// Sockets that this may be asked on, and that are there: the usual one, and what running daemons were told.
     pub(crate) fn sockets(&self, host: &Host) -> Vec<PathBuf> {
         let daemons = host.daemons();
         let (usual, told): (Vec<String>, Vec<PathBuf>) = match self {
             Self::Docker => (DOCKER.map(str::to_owned).to_vec(), daemons.paths("dockerd", &["--host", "-H"])),
             Self::Podman { user: None } => (vec![PODMAN.to_owned()], daemons.addresses("podman")),
-            Self::Podman { user: Some(user) } => {
-                (vec![format!("/run/user/{user}/podman/podman.sock")], daemons.addresses("podman"))
-            }
+            Self::Podman { user: Some(user) } => (vec![podman_of(*user)], daemons.addresses("podman")),
             Self::Containerd { .. } => (CONTAINERD.map(str::to_owned).to_vec(), containerds(host)),
             Self::Cri => {
                 let usual = CONTAINERD.iter().chain(std::iter::once(&CRIO)).map(|socket| (*socket).to_owned());
@@ -75,6 +84,10 @@ impl Ask {
         }
         found
     }
+}
+
+fn podman_of(user: u32) -> String {
+    format!("/run/user/{user}/podman/podman.sock")
 }
 
 fn containerds(host: &Host) -> Vec<PathBuf> {

@@ -12,7 +12,7 @@ use ctrec_recording::{Container, Header, LossKind};
 use super::{Notice, Observe, Session};
 use crate::cgroups::{self, Hierarchies, OwnCgroup};
 use crate::command::Command;
-use crate::containers::Verdict;
+use crate::containers::{Doubt, Verdict};
 use crate::counters::Counters;
 use crate::engine::{self, Asker, Trouble};
 use crate::error::RecordError;
@@ -200,8 +200,12 @@ impl Session<'_> {
 
     /// Counts a loss for each container of which too little was found out in time.
     pub(super) fn give_up(&mut self, ended: impl Fn(u32) -> bool) {
-        for number in self.containers.give_up(ended) {
-            self.counters.lose(LossKind::Unresolved, Some(number), "its engine's record was gone before it was read");
+        for (number, doubt) in self.containers.give_up(ended) {
+            let (kind, why) = match doubt {
+                Doubt::Unresolved => (LossKind::Unresolved, "its engine's record was gone before it was read"),
+                Doubt::Undecided => (LossKind::Undecided, "its engine did not say what the pattern looks at"),
+            };
+            self.counters.lose(kind, Some(number), why);
         }
     }
 }

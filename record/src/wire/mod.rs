@@ -302,6 +302,7 @@ pub(crate) fn loss(value: u32) -> Result<(ctrec_recording::LossKind, &'static st
         ctrec_loss::CTREC_LOSS_CHECKS_FULL => (LossKind::MapFull, "checks"),
         ctrec_loss::CTREC_LOSS_ASKERS_FULL => (LossKind::MapFull, "askers"),
         ctrec_loss::CTREC_LOSS_IDENTITIES_FULL => (LossKind::MapFull, "identities"),
+        ctrec_loss::CTREC_LOSS_MOVED_OUT => (LossKind::MovedOut, "processes of the workload"),
         ctrec_loss::CTREC_LOSS_READ_FAULT => (LossKind::ReadFault, "paths"),
         _ => return Err(WireError::Value { field: "loss", value }),
     })

@@ -42,10 +42,12 @@ fn loss_kind() -> impl Strategy<Value = LossKind> {
         LossKind::MapFull,
         LossKind::RingFull,
         LossKind::RecursionMiss,
+        LossKind::MovedOut,
         LossKind::ReadFault,
         LossKind::AttachGap,
         LossKind::LeftRunning,
         LossKind::Unresolved,
+        LossKind::Undecided,
         LossKind::CutOff,
         LossKind::WriteDelayed,
     ];

@@ -92,6 +92,8 @@ struct Errand {
     number: u32,
     id: String,
     places: Vec<(Ask, PathBuf)>,
+    /// That there are none.
+    troubles: Vec<Trouble>,
 }
 
 impl Asker {
@@ -116,7 +118,9 @@ impl Asker {
         for ask in &question.asks {
             places.extend(ask.sockets(host).into_iter().map(|socket| (ask.clone(), host.path(socket))));
         }
-        self.questions.try_send(Errand { number, id: question.id.clone(), places }).is_ok()
+        let whom = question.asks.iter().filter(|_| places.is_empty());
+        let troubles = whom.map(|ask| Trouble { socket: ask.usual(), reason: "is not there".to_owned() }).collect();
+        self.questions.try_send(Errand { number, id: question.id.clone(), places, troubles }).is_ok()
     }
 
     /// Answers that have come.
@@ -155,7 +159,7 @@ async fn serve(mut errands: mpsc::Receiver<Errand>, asking: Arc<Asking>) {
 
 impl Asking {
     async fn run(&self, errand: &Errand) {
-        let mut answer = Answer { number: errand.number, said: None, troubles: Vec::new() };
+        let mut answer = Answer { number: errand.number, said: None, troubles: errand.troubles.clone() };
         for (whom, socket) in &errand.places {
             if self.rests(socket) {
                 continue;

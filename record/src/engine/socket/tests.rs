@@ -128,10 +128,12 @@ fn whoever_knows_the_container_is_believed_and_nobody_else() {
 }
 
 #[test]
-fn an_engine_that_is_not_there_is_no_trouble() {
+fn where_no_engine_listens_that_is_said() {
     let engines = Engines::new();
-    engines.ask(1, &[Ask::Docker, Ask::Podman { user: None }, Ask::Cri]);
-    assert_eq!(engines.answer(), Answer { number: 1, said: None, troubles: Vec::new() });
+    engines.ask(1, &[Ask::Docker, Ask::Podman { user: None }]);
+    let absent = |socket: &str| Trouble { socket: socket.into(), reason: "is not there".to_owned() };
+    let troubles = vec![absent("/run/docker.sock"), absent("/run/podman/podman.sock")];
+    assert_eq!(engines.answer(), Answer { number: 1, said: None, troubles });
 }
 
 #[test]
