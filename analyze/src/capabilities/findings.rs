@@ -169,7 +169,8 @@ fn denied(evidence: &Evidence<'_, '_>, class: Class) -> BTreeMap<(String, bool),
 
 fn refused(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     let refused = denied(evidence, Class::Refused).into_iter().map(|((capability, tolerated), lines)| {
-        let again = format!("record again with --cap-add={}", bare(&capability));
+        let unknown = NEW.contains(&capability.as_str()).then_some(" (older engines do not know it)");
+        let again = format!("record again with --cap-add={}{}", bare(&capability), unknown.unwrap_or_default());
         let (severity, text, advice) = if tolerated {
             let text = format!("{capability} was wanted and refused, which programs mostly go on without");
             (Severity::Note, text, format!("If something did not work, {again}."))

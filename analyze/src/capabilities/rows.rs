@@ -147,10 +147,15 @@ impl<'a> Rows<'a> {
         group.iter().map(|at| &self.all[*at])
     }
 
-    /// Rows beside one for another capability with this verdict, which the same function may have asked for.
+    /// Rows beside one for another capability with this verdict, which the same function may have asked for. Not mere
+    /// probes: they stand for nothing.
     pub(super) fn partners(&self, row: &Row<'a>, capability: &str, granted: bool) -> Vec<&Row<'a>> {
         let partner = |other: &&Row<'a>| {
-            other.capability == capability && other.kind.granted == granted && other.asked.may_be_of(&row.asked)
+            let is_probe = other.asked.all_of(Meaning::Probe);
+            other.capability == capability
+                && other.kind.granted == granted
+                && !is_probe
+                && other.asked.may_be_of(&row.asked)
         };
         self.beside(row).filter(partner).collect()
     }

@@ -25,6 +25,10 @@ const NO_BPF: Condition = Condition {
 const LOG_KEPT: Condition =
     Condition { file: "/proc/sys/kernel/dmesg_restrict", holds: |value| value != "0", words: "kernel.dmesg_restrict" };
 
+/// Only where the processor is guarded against speculation.
+const SPECULATION: Asked =
+    Asked::apart("probe", "CAP_PERFMON", "bpf", &["bpf_token_capable", "array_map_alloc"]).maybe();
+
 const fn refused(capability: &'static str, call: &'static str, functions: &'static [&'static str]) -> Asked {
     Asked::apart("refused", capability, call, functions).why(&["EPERM"])
 }
@@ -80,6 +84,18 @@ pub(super) const ROWS: &[Row] = &[
     )
     .on(NO_BPF),
     Row::new("bpf_map", Newer, 0, &[Asked::need("CAP_BPF", "bpf", BPF, &["BPF"])]).on(NO_BPF),
+    Row::new(
+        "bpf_array",
+        SysAdmin,
+        0,
+        &[
+            Asked::need("CAP_BPF", "bpf", BPF, &["CAP_SYS_ADMIN was granted"]),
+            fallback("CAP_BPF", "bpf", BPF),
+            SPECULATION,
+        ],
+    )
+    .on(NO_BPF),
+    Row::new("bpf_array", Newer, 0, &[Asked::need("CAP_BPF", "bpf", BPF, &["BPF"]), SPECULATION]).on(NO_BPF),
     Row::new("mark", Default, 0, MARK_GRANTED),
     Row::new("mark", Dropped, Errno::EPERM as i32, MARK_REFUSED).wants(&["CAP_NET_RAW"]),
     Row::new("mark", NetAdmin, 0, MARK_BROAD),

@@ -27,12 +27,23 @@ static int perf_event(const struct given *given)
 	return outcome(syscall(SYS_perf_event_open, &event, 0, -1, -1, 0));
 }
 
+static int create(__u32 type)
+{
+	union bpf_attr map = { .map_type = type, .key_size = 4, .value_size = 4, .max_entries = 1 };
+
+	return outcome(syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof(map)));
+}
+
 static int bpf_map(const struct given *given)
 {
 	(void)given;
-	union bpf_attr map = { .map_type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 4, .max_entries = 1 };
+	return create(BPF_MAP_TYPE_HASH);
+}
 
-	return outcome(syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof(map)));
+static int bpf_array(const struct given *given)
+{
+	(void)given;
+	return create(BPF_MAP_TYPE_ARRAY);
 }
 
 static int socket_option(int option, int value)
@@ -93,6 +104,7 @@ static int map_files(const struct given *given)
 const struct row pair_rows[] = {
 	{ "perf_event", perf_event },
 	{ "bpf_map", bpf_map },
+	{ "bpf_array", bpf_array },
 	{ "mark", mark },
 	{ "priority", priority },
 	{ "kernel_log", kernel_log },
