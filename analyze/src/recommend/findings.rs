@@ -244,7 +244,7 @@ fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {
     }
     if evidence.allowed.contains_key("clone3") {
         let text = "clone3 is allowed, and no filter can see its flags: it may make new namespaces";
-        let advice = "Record under the engine's default filter: it answers ENOSYS, and programs fall back to clone.";
+        let advice = "Record under the engine's default filter, into a store of its own: it answers ENOSYS, and programs fall back to clone. What else it refuses, and the workload needs, --include adds.";
         findings.push(finding(Severity::Risk, Kind::Clone3, text, advice, programs("clone3")));
     }
     findings

@@ -85,7 +85,7 @@ fn names(all: &[Total], look: Look) -> String {
             look.name(&of.name, WIDEST_CELL),
             or_nothing(look, of.image.as_deref(), WIDEST_IMAGE),
             of.runs.to_string(),
-            of.containers.to_string(),
+            (of.containers - of.already_running).to_string(),
             duration(of.recorded_ns),
             of.call_kinds.to_string(),
             match of.windows_since_new {

@@ -91,7 +91,7 @@ pub(super) fn brief(finding: &Finding) -> Brief<'_> {
 /// What `ctrec recommend --learn` says beside the profile: what it is for, and the line that applies it.
 pub fn learning(dialect: Dialect) -> String {
     let line = match dialect {
-        Dialect::Docker => docker_line(LEARNED, "IMAGE"),
+        Dialect::Docker => engine_line("docker", LEARNED, "IMAGE"),
         Dialect::Oci => oci_line(LEARNED),
     };
     format!(
@@ -105,15 +105,20 @@ fn apply(behaviour: &Behaviour, dialect: Dialect) -> String {
     match dialect {
         Dialect::Docker => {
             let image = behaviour.containers().values().find_map(|facts| facts.image.as_deref());
-            let image = image.filter(|image| is_plain(image)).unwrap_or("IMAGE");
-            docker_line(FILE, &visible(image))
+            let image = visible(image.filter(|image| is_plain(image)).unwrap_or("IMAGE"));
+            let all_of = |engine: &str| behaviour.containers().values().all(|facts| facts.engine == engine);
+            if all_of("command") {
+                format!("ctrec run --profile {FILE} -- COMMAND")
+            } else {
+                engine_line(if all_of("podman") { "podman" } else { "docker" }, FILE, &image)
+            }
         }
         Dialect::Oci => oci_line(FILE),
     }
 }
 
-fn docker_line(file: &str, image: &str) -> String {
-    format!("docker run --security-opt seccomp={file} {image}")
+fn engine_line(engine: &str, file: &str, image: &str) -> String {
+    format!("{engine} run --security-opt seccomp={file} {image}")
 }
 
 fn oci_line(file: &str) -> String {

@@ -213,6 +213,20 @@ fn the_screen_says_how_to_apply_the_profile() {
 }
 
 #[test]
+fn podman_and_a_command_are_told_what_applies_it_there() {
+    for (engine, line) in [
+        ("podman", "podman run --security-opt seccomp=seccomp.json nginx"),
+        ("command", "ctrec run --profile seccomp.json -- COMMAND"),
+    ] {
+        let behaviour = behaviour(&sample().that(|container| container.engine = engine.to_owned()).recording);
+        let policy = Policy::default();
+        let screen = summary(&behaviour, &recommend(&behaviour, &policy).unwrap(), &policy, Look::PLAIN).unwrap();
+        assert!(screen.contains(line), "{screen}");
+        assert!(!screen.contains("docker run --security-opt seccomp=seccomp.json"), "{screen}");
+    }
+}
+
+#[test]
 fn a_container_of_a_plain_runtime_is_told_the_dialect_that_it_takes() {
     for engine in ["runc", "crun"] {
         let run = sample().that(|container| container.engine = engine.to_owned());
