@@ -52,7 +52,13 @@ fn target(options: &Record) -> anyhow::Result<Target> {
         return Ok(Target::Command(options.command.clone()));
     }
     let patterns: Vec<Pattern> = options.container.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    let basis = if patterns.iter().all(Pattern::is_of_names) { Basis::Names } else { Basis::Everything };
+    let basis = if patterns.iter().all(Pattern::is_of_names) {
+        Basis::Names
+    } else if patterns.iter().all(|pattern| pattern.is_of_names() || pattern.is_of_pods()) {
+        Basis::Pods
+    } else {
+        Basis::Everything
+    };
     let matches = Rc::new(move |container: &_| {
         patterns.is_empty() || patterns.iter().any(|pattern| !pattern.choose(&[container]).is_empty())
     });

@@ -26,10 +26,8 @@ fn each_form_of_a_pattern_chooses_what_comes_later_and_nothing_else() {
     let fixed = ["create", "--network=none", "--name=by-id", "tiny"];
     let id = dockerd.docker(&[fixed.as_slice(), &COUNTS].concat());
     let prefix = &id[..10];
-    let patterns =
-        ["by-name", prefix, "by-gl?b-*", "image=registry.example:5000/shop/tiny", "label=tier=fr*", "pod=shop/*"];
-    let options: Vec<&str> = patterns.iter().flat_map(|pattern| ["--container", pattern]).collect();
-    let recorder = Recorder::start_with(&options);
+    let recorder =
+        recorder(&["by-name", prefix, "by-gl?b-*", "image=registry.example:5000/shop/tiny", "label=tier=fr*"]);
     dockerd.docker(&["start", "--attach", "by-id"]);
     let runs: [&[&str]; 8] = [
         &["--name=by-name", "tiny"],
@@ -44,6 +42,16 @@ fn each_form_of_a_pattern_chooses_what_comes_later_and_nothing_else() {
     for run in runs {
         dockerd.docker(&[["run", "--network=none"].as_slice(), run, &COUNTS].concat());
     }
+    assert_recorded(recorder, &["by-id", "by-name", "by-glob-1", "image", "label"]);
+}
+
+/// The socket of kubernetes' interface, which is not there, would know images and labels, but no other pod.
+#[test]
+fn pods_are_chosen_by_their_annotations() {
+    if !gate::open("pods_are_chosen_by_their_annotations", &["runc", "gcc"]) {
+        return;
+    }
+    let recorder = recorder(&["pod=shop/*"]);
     let root = Image::Tiny.unpack();
     for (namespace, name) in [("shop", "in-pod"), ("other", "in-other-pod")] {
         let spec = Spec::of(root.path(), COUNTS);
@@ -57,10 +65,20 @@ fn each_form_of_a_pattern_chooses_what_comes_later_and_nothing_else() {
         });
         bundle.run().success();
     }
+    assert_recorded(recorder, &["in-pod"]);
+}
+
+fn recorder(patterns: &[&str]) -> Recorder {
+    let options: Vec<&str> = patterns.iter().flat_map(|pattern| ["--container", pattern]).collect();
+    Recorder::start_with(&options)
+}
+
+/// Ends a recording, in which are these containers and nothing of any other.
+fn assert_recorded(recorder: Recorder, expected: &[&str]) {
     let store = recorder.stop();
     let recording = Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0);
     let names: BTreeSet<&str> = recording.containers.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(names, BTreeSet::from(["by-id", "by-name", "by-glob-1", "image", "label", "in-pod"]));
+    assert_eq!(names, expected.iter().copied().collect());
     assert_eq!(recording.losses, []);
     let counted: BTreeSet<u32> = recording.calls.iter().map(|call| call.container).collect();
     assert_eq!(counted.len(), names.len(), "nothing is left of the others");

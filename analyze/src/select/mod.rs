@@ -130,6 +130,11 @@ impl Pattern {
         matches!(self, Self::Text(_))
     }
 
+    /// Whether pods are all that it looks at.
+    pub fn is_of_pods(&self) -> bool {
+        matches!(self, Self::Pod { .. })
+    }
+
     /// The containers that it means, of all those given. A name that is equal wins over an id that begins so, and
     /// that over a glob: so a container can always be named.
     pub fn choose<'a>(&self, containers: &[&'a Container]) -> Vec<&'a Container> {

@@ -27,7 +27,9 @@ pub type Matcher = Rc<dyn Fn(&Container) -> bool>;
 pub enum Basis {
     /// Names and ids.
     Names,
-    /// Images, labels or pods too.
+    /// Pods too.
+    Pods,
+    /// Images or labels too.
     Everything,
 }
 
@@ -85,7 +87,7 @@ impl Containers {
 
     /// Whether a container that runs already is wanted, or may be.
     pub(crate) fn may_want(&self, found: &LiveFound) -> bool {
-        (self.matches)(&found.row) || !self.is_decided(found.named, found.question.is_none())
+        (self.matches)(&found.row) || !self.is_decided(&found.row, found.named, found.question.is_none())
     }
 
     /// Enters a container that runs already, and [may be wanted](Self::may_want).

@@ -34,8 +34,13 @@ pub(crate) enum Doubt {
 
 impl Containers {
     /// Whether enough is known of a container to turn it away.
-    pub(super) fn is_decided(&self, named: bool, is_complete: bool) -> bool {
-        named && (is_complete || self.basis == Basis::Names)
+    pub(super) fn is_decided(&self, row: &Container, named: bool, is_complete: bool) -> bool {
+        let is_enough = match self.basis {
+            Basis::Names => true,
+            Basis::Pods => is_complete || row.pod.is_some(),
+            Basis::Everything => is_complete,
+        };
+        named && is_enough
     }
 
     /// Holds the pattern against what is known.
@@ -53,7 +58,7 @@ impl Containers {
         if (self.matches)(&row) {
             let is_open = !(open.named && row.resolved) || open.question.is_some();
             self.states.insert(number, State::Recorded { row, open: is_open.then(|| Box::new(open)) });
-        } else if self.is_decided(open.named, open.is_complete) {
+        } else if self.is_decided(&row, open.named, open.is_complete) {
             self.forget(number);
             return Verdict::Drop;
         } else {
