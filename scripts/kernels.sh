@@ -1,0 +1,170 @@
+#!/bin/sh
+# Runs the tests of exact counts under other kernels: boots each of tests/kernels/matrix in a virtual machine (qemu, which
+# emulates the processor: no other virtualisation is needed) that has the host's files, read-only, and cgroups v2 only.
+#
+# usage: scripts/kernels.sh [NAME...]      NAME of tests/kernels/matrix; all without one. Needs root, a built ctrec and
+# its built tests. Kernels come from Debian's archive, and are kept.
+set -eu
+cd -- "$(dirname -- "$0")/.."
+. scripts/lib.sh
+
+install_missing qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio kmod:depmod xz-utils:xz gcc:gcc
+prepare_cargo
+kept=$CARGO_TARGET_DIR/tmp/kernels
+mkdir -p "$kept"
+work=$(mktemp -d "${TMPDIR:-/tmp}/ctrec-kernels.XXXXXX")
+clean_up() {
+    as_root rm -rf --one-file-system -- "$work"
+}
+at_end clean_up
+# How long a machine may take until it is taken for hung, seconds.
+PATIENCE=${PATIENCE:-900}
+
+# An apt of its own, which installs nothing: suites of other Debians, from the archive that this machine uses.
+prepare_apt() {
+    [ ! -e "$kept/apt.conf" ] || return 0
+    mkdir -p "$kept/apt/lists/partial" "$kept/apt/archives/partial" "$kept/none"
+    : >"$kept/apt/status"
+    # shellcheck disable=SC2016 # apt expands
+    apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' >"$work/targets"
+    archive=$(awk '$2 == "Debian" && $3 !~ /-/ { print $1; exit }' "$work/targets")
+    security=$(awk '$2 == "Debian" && $3 ~ /-security$/ { print $1; exit }' "$work/targets")
+    if [ -z "$archive" ] || [ -z "$security" ]; then
+        fail 'apt knows no archive of Debian here'
+    fi
+    each_kernel list_source | sort -u >"$kept/sources.list"
+    cat >"$kept/apt.conf.half" <<END
+Dir::State "$kept/apt";
+Dir::State::status "$kept/apt/status";
+Dir::Cache "$kept/apt";
+Dir::Etc::sourcelist "$kept/sources.list";
+Dir::Etc::sourceparts "$kept/none";
+Dir::Etc::preferences "$kept/none/none";
+Dir::Etc::preferencesparts "$kept/none";
+APT::Sandbox::User "root";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+Acquire::Languages "none";
+END
+    mv "$kept/apt.conf.half" "$kept/apt.conf"
+}
+
+# list_source NAME SUITE VERSION
+list_source() {
+    case $2 in
+        *-security) from=$security ;;
+        *) from=$archive ;;
+    esac
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$from" "$2"
+}
+
+# Calls a function with the words of each wanted line of the matrix.
+each_kernel() {
+    grep -v '^#' tests/kernels/matrix | while read -r name suite version; do
+        case " ${wanted:-$name} " in
+            *" $name "*) "$1" "$name" "$suite" "$version" ;;
+        esac
+    done
+}
+
+# fetch NAME SUITE VERSION: the kernel and the modules that a machine needs to see the host's files.
+fetch() {
+    [ ! -e "$kept/$1/vmlinuz" ] || return 0
+    case $3 in
+        newest) begins='[0-9]' ;;
+        *) begins=$(printf '%s' "$3" | sed 's/\./\\./g') ;;
+    esac
+    image=$(APT_CONFIG=$kept/apt.conf apt-cache search --names-only "^linux-image-${begins}[0-9.]*[-+].*amd64\$" |
+        cut -d ' ' -f 1 | grep -Ev -- '-(cloud|rt)-|-(dbg|unsigned)$' | sort -V | tail -n 1)
+    [ -n "$image" ] || fail "the archive has no kernel $3 in $2"
+    # Newer kernels come in parts.
+    parts=$(APT_CONFIG=$kept/apt.conf apt-cache depends --important "$image" |
+        sed -n 's/^ *\(Pre\)\{0,1\}Depends: \(linux-\(binary\|modules\)-.*\)/\2/p')
+    say "fetching $image"
+    rm -rf "$kept/$1.half"
+    mkdir -p "$kept/$1.half"
+    # shellcheck disable=SC2086 # words
+    (cd "$work" && APT_CONFIG=$kept/apt.conf apt-get -q download "$image" $parts >&2)
+    for package in "$work"/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -x -C "$kept/$1.half" --wildcards '*/vmlinuz*' '*/modules.*' \
+            '*/drivers/virtio/*' '*/net/9p/*' '*/fs/9p/*' '*/fs/netfs/*' '*/fs/fscache/*' '*/fs/overlayfs/*' 2>/dev/null ||
+            true # it has not all of them
+        rm "$package"
+    done
+    [ -e "$kept/$1.half/lib" ] || ln -s usr/lib "$kept/$1.half/lib"
+    found=$(find "$kept/$1.half" -name 'vmlinuz*' -type f | head -n 1)
+    [ -n "$found" ] || fail "there is no kernel in $image"
+    cp "$found" "$kept/$1.half/vmlinuz"
+    depmod -b "$kept/$1.half" "$(ls "$kept/$1.half/lib/modules")"
+    rm -rf "${kept:?}/$1"
+    mv "$kept/$1.half" "$kept/$1"
+}
+
+# pack NAME: the files that a machine starts with.
+pack() {
+    root=$work/$1
+    release=$(ls "$kept/$1/lib/modules")
+    mkdir -p "$root/bin" "$root/lib" "$root/proc" "$root/sys" "$root/dev" "$root/lower" "$root/upper" "$root/new"
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    for applet in sh mount insmod mkdir switch_root ip cat cp; do
+        ln -s busybox "$root/bin/$applet"
+    done
+    cp "$work/end" "$root/end"
+    cp tests/kernels/init "$root/init"
+    chmod 755 "$root/init"
+    printf '%s\n' "CHECKOUT=$PWD" "CTREC=$CARGO_TARGET_DIR/release/ctrec" "ENGINES=$engines" "CTREC_REQUIRE=1" \
+        >"$root/environment"
+    printf '%s\n' "$PWD/tests/kernels/guest.sh" >"$root/script"
+    : >"$root/modules"
+    for module in virtio_pci 9pnet_virtio 9p overlay; do
+        # One that is built in is none.
+        modprobe -d "$kept/$1" -S "$release" --show-depends "$module" 2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+    done | while read -r file; do
+        name=$(basename "$file" .xz)
+        [ ! -e "$root/lib/$name" ] || continue
+        case $file in
+            *.xz) xz -dc "$file" >"$root/lib/$name" ;;
+            *) cp "$file" "$root/lib/$name" ;;
+        esac
+        printf '%s\n' "$name" >>"$root/modules"
+    done
+    (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$work/$1.cpio"
+    rm -rf "$root"
+}
+
+# boot NAME: 0 if the tests passed in it. The exit code of a machine that panics is 0.
+boot() {
+    # Without cx16: qemu's cmpxchg16b breaks kernels from 6.12 on.
+    as_root timeout "$PATIENCE" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max,-cx16 -smp 2 -m 2560 \
+        -nodefaults -no-user-config -display none -monitor none -serial stdio -no-reboot \
+        -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
+        -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
+        -kernel "$kept/$1/vmlinuz" -initrd "$work/$1.cpio" \
+        -append "console=ttyS0 quiet panic=-1 rdinit=/init mitigations=off nokaslr tsc=reliable" </dev/null |
+        tr -d '\r' | tee "$work/$1.log"
+    grep -qx '@@ended 0' "$work/$1.log"
+}
+
+# try NAME SUITE VERSION
+try() {
+    fetch "$@"
+    pack "$1"
+    say "$1: $(ls "$kept/$1/lib/modules")"
+    if boot "$1"; then
+        echo "passed" >>"$work/outcomes"
+    else
+        echo "FAILED $1" | tee -a "$work/outcomes"
+    fi
+}
+
+gcc -O1 -static -o "$work/end" tests/kernels/end.c
+engines=$(find "$CARGO_TARGET_DIR/release/deps" -name 'engines-*' -type f -perm -u+x -printf '%T@ %p\n' | sort -n |
+    tail -n 1 | cut -d ' ' -f 2)
+[ -n "$engines" ] || fail 'the tests are not built: cargo test --no-run --release --workspace --test engines'
+: >"$work/outcomes"
+wanted=
+prepare_apt
+[ -e "$kept/apt/pkgcache.bin" ] || APT_CONFIG=$kept/apt.conf as_root apt-get -q update >&2
+wanted=$*
+each_kernel try
+! grep -q FAILED "$work/outcomes"
