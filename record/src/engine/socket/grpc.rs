@@ -9,6 +9,7 @@ use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
 
 use super::{Failure, LARGEST_BYTES};
+use crate::error::chain;
 
 /// Calls a method; `None` if the service knows no such thing, or whoever listens no such service.
 pub(super) async fn call<Q, A>(socket: &Path, method: &'static str, request: Request<Q>) -> Result<Option<A>, Failure>
@@ -28,15 +29,4 @@ where
         Err(status) if matches!(status.code(), Code::NotFound | Code::Unimplemented) => Ok(None),
         Err(status) => Err(Failure::Broken(chain(&status))),
     }
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
