@@ -207,7 +207,7 @@ fn what_leaves_its_cgroup_is_a_loss() {
         return;
     }
     let leave = "for root in $(awk '$0 ~ / - cgroup2? / { print $5 }' /proc/self/mountinfo); do
-        echo $$ 2> /dev/null > $root/cgroup.procs || true
+        echo $$ 2> /dev/null > $root/cgroup.procs
     done
     exec sort /dev/null";
     let (outcome, recorded) = record_command(&["sh", "-c", leave]);
