@@ -11,6 +11,6 @@ echo 1 >/proc/sys/kernel/bpf_stats_enabled
 code=0
 uname -r
 "$CTREC" doctor --color never
-cd "$CHECKOUT" && "$ENGINES" --test-threads=1 counting || code=$?
+cd "$CHECKOUT" && "$ENGINES" --color never --test-threads=1 counting || code=$?
 echo "@@ended $code"
 /run/end "$code"
