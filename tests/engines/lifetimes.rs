@@ -129,7 +129,9 @@ fn what_the_terminal_sent_is_not_passed_on_again() {
     let script =
         format!("trap 'echo asked' INT; touch {}; for n in $(seq 20); do sleep 0.1; done; exit 3", text(&ready));
     fs::write(&command, script).unwrap();
-    let record = format!("{} record --output {} -- sh {}", env!("CARGO_BIN_EXE_ctrec"), text(&store), text(&command));
+    // Without exec a shell that hears the Ctrl-C as well may be what script(1) starts, and its end what is returned.
+    let record =
+        format!("exec {} record --output {} -- sh {}", env!("CARGO_BIN_EXE_ctrec"), text(&store), text(&command));
     let typed = format!("until [ -e {} ]; do sleep 0.1; done; printf '\\003'", text(&ready));
     let terminal = format!("({typed}) | script --quiet --return --command '{record}' /dev/null");
     let outcome = run(&["sh", "-c", &terminal]);
