@@ -90,7 +90,7 @@ fn store(folder: &Path) -> Answer {
 
 /// Measured elsewhere: to measure it here takes minutes.
 fn cost() -> Answer {
-    let text = "a recorded call is held to 1.35 times what it takes with an empty program on the same hook; \
+    let text = "recording may add to a call 1.25 times what an empty program on the same hook adds; \
                 scripts/bench.sh in the sources measures it here";
     answer("what it costs", State::Ok, text.to_owned())
 }
