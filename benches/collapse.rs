@@ -89,6 +89,7 @@ fn segment(window: u32, calls: u32) -> Segment {
         calls: (0..calls).map(call).collect(),
         errnos: Vec::new(),
         arguments: Vec::new(),
+        values: Vec::new(),
         starts: Vec::new(),
         checks: Vec::new(),
         askers: Vec::new(),

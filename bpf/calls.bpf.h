@@ -96,6 +96,7 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 	count_sparse(slot, state.container, number, outcome_of(result));
 	if (refused)
 		count_sparse(slot, state.container, number, CTREC_OUTCOME_REFUSED);
+	note_values(regs, slot, compat, refused || failed(result));
 	if (is_clone(compat, number) && result > 0) {
 		__u64 flags = clone_flags(compat, regs) & CLONE_NEW_FLAGS;
 
@@ -191,6 +192,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	if (!cell->first_2e20_ns)
 		cell->first_2e20_ns = (bpf_ktime_get_ns() >> 20) + 1;
 	cell->last_jiffies = bpf_jiffies64();
+	if (kept_arguments[0][number])
+		note_values(regs, slot, false, failed(result));
 	return 0;
 slow:
 	return slow_exit(task, regs, result, refused);

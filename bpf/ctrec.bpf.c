@@ -24,6 +24,7 @@
 #include "arrivals.bpf.h"
 #include "lives.bpf.h"
 #include "cgroups.bpf.h"
+#include "values.bpf.h"
 #include "calls.bpf.h"
 #include "unfinished.bpf.h"
 

@@ -65,6 +65,7 @@ struct ctrec_wire_types {
 	enum ctrec_space space;
 	enum ctrec_check_flags check_flags;
 	enum ctrec_cause cause;
+	enum ctrec_kept kept;
 	struct ctrec_new_program new_program;
 	struct ctrec_unfinished unfinished;
 	struct ctrec_clock clock;

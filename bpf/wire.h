@@ -34,6 +34,12 @@ enum ctrec_limits {
 	CTREC_WAITING = 16384,
 	/* Kinds of checks that are counted without a hash; later ones cost more. */
 	CTREC_CHECKS = 65536,
+	/* Call numbers whose arguments may be kept: x32's own end at 547. */
+	CTREC_NUMBERS = 576,
+	/* Different values of its arguments that are kept of one call of a slot. */
+	CTREC_VALUES = 32,
+	/* Values that are known to be kept, a power of two. A collision costs time, not correctness. */
+	CTREC_SEEN = 16384,
 	/* Path components that are walked. */
 	CTREC_DEPTH = 48,
 };
@@ -83,6 +89,7 @@ enum ctrec_loss {
 	CTREC_LOSS_ASKERS_FULL, /* a sample of who asked; counts are not affected */
 	CTREC_LOSS_IDENTITIES_FULL,
 	CTREC_LOSS_MOVED_OUT, /* a task of the workload that left its container's cgroup; no more of it is recorded */
+	CTREC_LOSS_VALUES_FULL, /* values of a call's arguments; counts are not affected */
 	CTREC_LOSS_READ_FAULT, /* kernel memory that could not be read */
 	CTREC_LOSS_MAX,
 };
@@ -223,6 +230,41 @@ struct ctrec_argument_key {
 	__u64 value;
 };
 _Static_assert(sizeof(struct ctrec_argument_key) == 24, "argument_key");
+
+/* Which arguments of a call are kept. */
+enum ctrec_kept {
+	CTREC_KEPT_FIRST = 1,
+	CTREC_KEPT_SECOND = 2,
+	CTREC_KEPT_THIRD = 4,
+	CTREC_KEPT_WHOLE = 8, /* all 64 bits of it; else the low half */
+};
+
+/* Values that the arguments of a call had together; 0 where an argument is not kept. */
+struct ctrec_values_key {
+	__u32 slot;
+	__s32 number;
+	__u64 arguments[3];
+};
+_Static_assert(sizeof(struct ctrec_values_key) == 32, "values_key");
+
+/* What came of the calls with these values: each is 1 once there was one. */
+struct ctrec_values {
+	__u32 succeeded;
+	__u32 failed;
+};
+_Static_assert(sizeof(struct ctrec_values) == 8, "values");
+
+struct ctrec_values_owner {
+	__u32 slot;
+	__s32 number;
+};
+_Static_assert(sizeof(struct ctrec_values_owner) == 8, "values_owner");
+
+struct ctrec_values_count {
+	__u32 kept;
+	__u32 many; /* 1: there were more, which are not kept */
+};
+_Static_assert(sizeof(struct ctrec_values_count) == 8, "values_count");
 
 /* An execution: `parent` called execve and became `program`. */
 struct ctrec_start_key {

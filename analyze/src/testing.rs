@@ -57,6 +57,7 @@ impl Run {
             calls: Vec::new(),
             errnos: Vec::new(),
             arguments: Vec::new(),
+            values: Vec::new(),
             starts: Vec::new(),
             checks: Vec::new(),
             askers: Vec::new(),

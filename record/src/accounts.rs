@@ -122,6 +122,7 @@ mod tests {
             calls: vec![call(1, 5, Phase::Workload), call(1, 5, Phase::Runtime), call(2, 5, Phase::Setup)],
             errnos: Vec::new(),
             arguments: Vec::new(),
+            values: Vec::new(),
             starts: Vec::new(),
             checks: Vec::new(),
             askers: Vec::new(),

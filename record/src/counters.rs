@@ -12,6 +12,7 @@ use crate::clock::{Clock, Moment};
 use crate::error::RecordError;
 use crate::gathered::{CallKey, Counts, Gathered};
 use crate::kernel::Kernel;
+use crate::values::ValuesSeen;
 use crate::wire::{self, SUCCEEDED, WireError};
 
 /// A slot of the kernel side, and what was read of it so far.
@@ -39,6 +40,7 @@ pub(crate) struct Counters {
     uncounted_losses: u64,
     misses: BTreeMap<String, u64>,
     checks: Checks,
+    values: ValuesSeen,
     gathered: Gathered,
     /// Answers of filters are counted.
     exact: bool,
@@ -70,6 +72,7 @@ impl Counters {
         self.slots.retain(|_, slot| !ended.contains(&slot.key.container));
         self.sparse.retain(|(slot, ..), _| self.slots.contains_key(slot));
         self.arguments.retain(|(slot, ..), _| self.slots.contains_key(slot));
+        self.values.keep_slots(&self.slots);
         self.starts.retain(|(owner, ..), _| !ended.contains(owner));
         self.checks.forget_containers(ended);
     }
@@ -101,6 +104,8 @@ impl Counters {
         let slots = &self.slots;
         let places = |slot: u32| slots.get(&slot).map(|slot| slot.key).filter(|key| wanted(key.container));
         self.checks.gather(kernel, (clock, now, window_start_ns), &places, &mut self.gathered)?;
+        let call = |slot: u32, number: i32| places(slot).map(|key| CallKey::of(&key, number.into())).transpose();
+        self.values.gather(kernel, &call, &mut self.gathered)?;
         self.gather_losses(kernel)
     }
 
@@ -199,6 +204,7 @@ impl Counters {
     /// Another run goes on, which must be understood without the ones before.
     pub(crate) fn begin_run(&mut self) {
         self.checks.begin_run();
+        self.values.begin_run();
     }
 
     /// What was gathered, of the containers that are `kept`, as a segment.

@@ -32,6 +32,7 @@ mod session;
 mod skel;
 mod survey;
 mod symbols;
+mod values;
 mod waiting;
 mod wire;
 

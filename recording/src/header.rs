@@ -15,7 +15,10 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     /// What this build writes.
-    pub const CURRENT: Self = Self { major: 1, minor: 3 };
+    pub const CURRENT: Self = Self { major: 1, minor: 4 };
+
+    /// The first with values of arguments.
+    pub const WITH_VALUES: Self = Self { major: 1, minor: 4 };
 }
 
 /// What a run is, where and how it was recorded.

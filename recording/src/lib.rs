@@ -34,6 +34,7 @@ mod run;
 mod seal;
 mod store;
 mod table;
+pub mod values;
 mod writer;
 
 pub use budget::{Budget, Kept, RemovedRun};
@@ -48,4 +49,5 @@ pub use rows::{
 pub use run::Outline;
 pub use seal::{Place, SealError};
 pub use store::Store;
+pub use values::Values;
 pub use writer::RunWriter;

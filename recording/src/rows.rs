@@ -1,8 +1,8 @@
 //! The rows of a recording's tables, one struct a table, one field a column.
 //!
-//! Two kinds of table. *Windowed* tables ([`Window`], [`Call`], [`Errno`], [`Argument`], [`Start`], [`Check`], [`Asker`],
-//! [`Identity`], [`Loss`]) get one segment a window and hold what happened in that window alone; counts of a run are sums over its windows. *Snapshot*
-//! tables ([`Container`], [`Program`]) hold what is known so far and are replaced whole.
+//! Two kinds of table. *Windowed* tables ([`Window`], [`Call`], [`Errno`], [`Argument`], [`Values`], [`Start`],
+//! [`Check`], [`Asker`], [`Identity`], [`Loss`]) get one segment a window and hold what happened in that window alone;
+//! counts of a run are sums over its windows. *Snapshot* tables ([`Container`], [`Program`]) hold what is known so far and are replaced whole.
 //!
 //! Times are nanoseconds since the Unix epoch, taken from the kernel's monotonic clock plus the offset at the start of
 //! the run, so a clock that is set back during a run does not reorder them. Columns are `u32`, `u64`, `i32`, `i64`,
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Header;
 use crate::checks::{Asker, Check, Identity};
+use crate::values::Values;
 
 /// The numbering that a call number belongs to. A number without it means nothing: 20 is `writev` or `getpid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -289,6 +290,8 @@ pub struct Segment {
     pub errnos: Vec<Errno>,
     /// Arguments.
     pub arguments: Vec<Argument>,
+    /// Values of arguments.
+    pub values: Vec<Values>,
     /// Starts.
     pub starts: Vec<Start>,
     /// Capability checks.
@@ -318,6 +321,8 @@ pub struct Recording {
     pub errnos: Vec<Errno>,
     /// Arguments of sealed windows.
     pub arguments: Vec<Argument>,
+    /// Values of arguments, in sealed windows; none before format 1.4.
+    pub values: Vec<Values>,
     /// Starts of sealed windows.
     pub starts: Vec<Start>,
     /// Capability checks of sealed windows; none before format 1.2.

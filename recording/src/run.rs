@@ -32,6 +32,7 @@ pub(crate) fn read(folder: &Path) -> Result<Recording, StoreError> {
         calls: read_sealed(folder, &seals)?,
         errnos: read_sealed(folder, &seals)?,
         arguments: read_sealed(folder, &seals)?,
+        values: read_sealed(folder, &seals)?,
         starts: read_sealed(folder, &seals)?,
         checks: read_sealed(folder, &seals)?,
         askers: read_sealed(folder, &seals)?,

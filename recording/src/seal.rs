@@ -208,6 +208,7 @@ impl Seal {
             tally(&segment.calls, format)?,
             tally(&segment.errnos, format)?,
             tally(&segment.arguments, format)?,
+            tally(&segment.values, format)?,
             tally(&segment.starts, format)?,
             tally(&segment.checks, format)?,
             tally(&segment.askers, format)?,

@@ -14,6 +14,7 @@ use crate::column::Field;
 use crate::error::TableError;
 use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Start};
 use crate::seal::Seal;
+use crate::values::Values;
 
 /// One table: a struct a row, a field a column.
 pub(crate) trait Table: Sized + Serialize + DeserializeOwned {
@@ -103,6 +104,10 @@ tables! {
         window, container, program, origin, phase, abi, number, errno, count;
     Argument, "arguments", by(window, container, program, origin, phase, abi, number, index, value, count), later():
         window, container, program, origin, phase, abi, number, index, value, count;
+    Values, "values",
+        by(window, container, program, origin, phase, abi, number, many, argument_0, argument_1, argument_2, succeeded),
+        later():
+        window, container, program, origin, phase, abi, number, many, succeeded, argument_0, argument_1, argument_2;
     Start, "starts", by(window, container, parent, program, origin, phase, count), later():
         window, container, parent, program, origin, phase, count;
     Check, "checks", by(window, container, check, ended, errno, count), later():
@@ -117,13 +122,14 @@ tables! {
     Loss, "losses", by(window, container, kind, detail, count), later(): window, container, kind, count, detail;
 }
 
-windowed!(Seal, Call, Errno, Argument, Start, Check, Asker, Identity, Loss);
+windowed!(Seal, Call, Errno, Argument, Values, Start, Check, Asker, Identity, Loss);
 
 /// Folders of a run, `windows` last: the order in which a window's files become visible.
-pub(crate) const FOLDERS: [&str; 9] = [
+pub(crate) const FOLDERS: [&str; 10] = [
     Call::NAME,
     Errno::NAME,
     Argument::NAME,
+    Values::NAME,
     Start::NAME,
     Check::NAME,
     Asker::NAME,
@@ -131,8 +137,8 @@ pub(crate) const FOLDERS: [&str; 9] = [
     Loss::NAME,
     Seal::NAME,
 ];
-/// Folders that came with format 1.2: an older run has none.
-pub(crate) const LATER_FOLDERS: [&str; 3] = [Check::NAME, Asker::NAME, Identity::NAME];
+/// Folders that came with format 1.2, and `values` with 1.4: an older run has none.
+pub(crate) const LATER_FOLDERS: [&str; 4] = [Check::NAME, Asker::NAME, Identity::NAME, Values::NAME];
 
 fn read<F: Field>(frame: &DataFrame, name: &str) -> Result<Vec<F>, TableError> {
     let fields = match frame.column(name) {
@@ -177,6 +183,7 @@ mod tests {
             line::<Call>(&["refused"]),
             line::<Errno>(&[]),
             line::<Argument>(&[]),
+            line::<Values>(&["argument_0", "argument_1", "argument_2"]),
             line::<Start>(&[]),
             line::<Check>(&[]),
             line::<Asker>(&[]),

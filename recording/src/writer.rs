@@ -21,6 +21,7 @@ use crate::room;
 use crate::rows::{Argument, Call, Container, Errno, Loss, Program, Segment, Start};
 use crate::seal::{Contents, Seal, Tallies, tally};
 use crate::table::{FOLDERS, Table, Windowed};
+use crate::values::Values;
 
 /// Small files of this many windows become one.
 const MERGED_WINDOWS: usize = 64;
@@ -182,6 +183,7 @@ impl RunWriter {
         check_rows(&segment.calls, window)?;
         check_rows(&segment.errnos, window)?;
         check_rows(&segment.arguments, window)?;
+        check_rows(&segment.values, window)?;
         check_rows(&segment.starts, window)?;
         check_rows(&segment.checks, window)?;
         check_rows(&segment.askers, window)?;
@@ -208,6 +210,7 @@ impl RunWriter {
             self.stage_table(window, &segment.calls)?,
             self.stage_table(window, &segment.errnos)?,
             self.stage_table(window, &segment.arguments)?,
+            self.stage_table(window, &segment.values)?,
             self.stage_table(window, &segment.starts)?,
             self.stage_table(window, &segment.checks)?,
             self.stage_table(window, &segment.askers)?,
@@ -259,6 +262,7 @@ impl RunWriter {
             merge::<Call>(&self.folder, &windows, self.format)?;
             merge::<Errno>(&self.folder, &windows, self.format)?;
             merge::<Argument>(&self.folder, &windows, self.format)?;
+            merge::<Values>(&self.folder, &windows, self.format)?;
             merge::<Start>(&self.folder, &windows, self.format)?;
             merge::<Check>(&self.folder, &windows, self.format)?;
             merge::<Asker>(&self.folder, &windows, self.format)?;

@@ -178,6 +178,7 @@ fn segment() -> Segment {
         calls: vec![read],
         errnos: Vec::new(),
         arguments: Vec::new(),
+        values: Vec::new(),
         starts: Vec::new(),
         checks: vec![bound()],
         askers: Vec::new(),

@@ -9,12 +9,12 @@ use crate::program::Program;
 use crate::recorder::{Recorded, record_command};
 
 /// Whether ctrec can record here at all.
-fn can_record(test: &str) -> bool {
+pub(crate) fn can_record(test: &str) -> bool {
     gate::open(test, &["gcc"])
 }
 
 /// Records a test program, which must succeed with nothing lost.
-fn record(program: Program, arguments: &[&str]) -> (String, Recorded) {
+pub(crate) fn record(program: Program, arguments: &[&str]) -> (String, Recorded) {
     let (outcome, recorded) = record_command(&[&[text(&program.binary())], arguments].concat());
     let printed = outcome.success();
     assert_eq!(recorded.recording().losses, [], "nothing may be lost");

@@ -29,6 +29,10 @@ pub(crate) enum Program {
     Signals,
     /// One call by number; its errno is the exit code.
     Probe,
+    /// Calls whose arguments are known.
+    Values,
+    /// A file made through `io_uring`.
+    Ring,
     /// Every call of both tables, once.
     EveryCall,
     /// Capability checks, one kind a name that it is started by.
@@ -37,7 +41,7 @@ pub(crate) enum Program {
 
 impl Program {
     /// All of them.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Counts,
         Self::Checks,
         Self::Int80,
@@ -48,6 +52,8 @@ impl Program {
         Self::Namespaces,
         Self::Signals,
         Self::Probe,
+        Self::Values,
+        Self::Ring,
         Self::EveryCall,
         Self::Asks,
     ];
@@ -65,6 +71,8 @@ impl Program {
             Self::Namespaces => "namespaces",
             Self::Signals => "signals",
             Self::Probe => "probe",
+            Self::Values => "values",
+            Self::Ring => "ring",
             Self::EveryCall => "every_call",
             Self::Asks => "asks",
         }
@@ -90,7 +98,7 @@ impl Program {
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
         let folder = programs.join(self.name());
         if !folder.is_dir() {
-            let shared = matches!(self, Self::Counts | Self::Checks).then(|| programs.join("many.h"));
+            let shared = matches!(self, Self::Counts | Self::Checks | Self::Values).then(|| programs.join("many.h"));
             return [folder.with_extension("c")].into_iter().chain(shared).collect();
         }
         let files = fs::read_dir(folder).expect("a folder of sources can be read");
@@ -104,10 +112,16 @@ impl Program {
         match self {
             Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
-            Self::Counts | Self::Checks | Self::Execs => &["-pthread"],
+            Self::Counts | Self::Checks | Self::Execs | Self::Values => &["-pthread"],
             // It is copied once for each row.
             Self::Asks => &["-s"],
-            Self::Int80 | Self::EveryCall | Self::Blocked | Self::Refused | Self::Namespaces | Self::Signals => &[],
+            Self::Int80
+            | Self::EveryCall
+            | Self::Blocked
+            | Self::Refused
+            | Self::Namespaces
+            | Self::Signals
+            | Self::Ring => &[],
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ctrec_recording::{Abi, Call, Check, Container, Recording, Store};
+use ctrec_recording::{Abi, Call, Check, Container, Phase, Recording, Store, Values};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -158,6 +158,12 @@ impl Recorded {
     pub(crate) fn arguments(&self, number: i64, value: u64) -> u64 {
         let rows = self.recording.arguments.iter().filter(|row| self.is_it(row.container));
         rows.filter(|row| (row.number, row.value) == (number, value)).map(|row| row.count).sum()
+    }
+
+    /// The rows of what arguments of the workload's calls were.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Values> {
+        let rows = self.recording.values.iter().filter(|row| self.is_it(row.container));
+        rows.filter(|row| row.phase == Phase::Workload)
     }
 
     /// The whole run.

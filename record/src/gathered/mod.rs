@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use ctrec_recording::{Abi, Argument, Call, Errno, Loss, LossKind, Origin, Phase, Segment, Start, Window};
 
 mod checks;
+mod values;
 
 use crate::wire::{self, REFUSED, SUCCEEDED, WireError};
 use checks::NewChecks;
 pub(crate) use checks::{IdentityRow, Kind};
+use values::NewValues;
+pub(crate) use values::ValuesRow;
 
 /// -512 to -516 never reach a program: the call was torn down by a signal or an exit, and is often made again.
 const INTERRUPTED: std::ops::RangeInclusive<u32> = 512..=516;
@@ -79,6 +82,7 @@ pub(crate) struct Gathered {
     pub(crate) starts: BTreeMap<(u32, u32, u32, Origin, Phase), u64>,
     pub(crate) losses: BTreeMap<(LossKind, Option<u32>, String), u64>,
     checks: NewChecks,
+    values: NewValues,
 }
 
 impl Gathered {
@@ -95,6 +99,7 @@ impl Gathered {
         self.starts.retain(|(owner, ..), _| *owner != container);
         self.losses.retain(|(_, owner, _), _| *owner != Some(container));
         self.checks.drop_container(container);
+        self.values.drop_container(container);
     }
 
     /// The rows of the containers that are `kept`. `exact`: answers of filters were counted.
@@ -110,6 +115,7 @@ impl Gathered {
             arguments: arguments
                 .map(|((key, index, value), count)| argument_row(number, key, (*index, *value), *count))
                 .collect(),
+            values: self.values.rows(number, &kept),
             starts: starts.map(|(key, count)| start_row(number, *key, *count)).collect(),
             checks: self.checks.checks(number, &kept),
             askers: self.checks.askers(number, &kept),

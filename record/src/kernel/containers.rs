@@ -91,9 +91,12 @@ impl Kernel<'_> {
             return Ok(());
         }
         self.forget_slots(&rested)?;
+        let bss = self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?;
+        bss.seen_values.fill(0);
+        for slot in &rested {
+            bss.compat_slots[*slot as usize] = 0;
+        }
         for slot in rested {
-            let compat = &mut self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?.compat_slots;
-            compat[slot as usize] = 0;
             if let Some(bank) = self.banks.get(&(slot / wire::BANK)) {
                 cells::clear(bank.as_fd(), slot, self.cpus).map_err(|source| RecordError::Cells { source })?;
             }
@@ -110,6 +113,12 @@ impl Kernel<'_> {
         }
         for (key, _) in self.arguments()?.iter().filter(|(key, _)| slots.contains(&key.slot)) {
             remove(&maps.arguments, "arguments", key)?;
+        }
+        for (key, _) in self.values()?.iter().filter(|(key, _)| slots.contains(&key.slot)) {
+            remove(&maps.values, "values", key)?;
+        }
+        for (owner, _) in self.value_counts()?.iter().filter(|(owner, _)| slots.contains(&owner.slot)) {
+            remove(&maps.value_counts, "value_counts", owner)?;
         }
         let of_slots = |(key, _): &(wire::CheckKey, wire::Check)| slots.contains(&key.slot);
         let gone: Vec<_> = self.checks()?.into_iter().filter(of_slots).collect();

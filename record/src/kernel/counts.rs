@@ -26,6 +26,16 @@ impl Kernel<'_> {
         entries(&self.skel.maps.arguments, "arguments")
     }
 
+    /// Values of arguments.
+    pub(crate) fn values(&self) -> Result<Vec<(wire::ValuesKey, wire::Values)>, RecordError> {
+        entries(&self.skel.maps.values, "values")
+    }
+
+    /// How many different ones each call of a slot has.
+    pub(crate) fn value_counts(&self) -> Result<Vec<(wire::ValuesOwner, wire::ValuesCount)>, RecordError> {
+        entries(&self.skel.maps.value_counts, "value_counts")
+    }
+
     /// Executions.
     pub(crate) fn starts(&self) -> Result<Vec<(wire::StartKey, u64)>, RecordError> {
         entries(&self.skel.maps.starts, "starts")

@@ -28,6 +28,7 @@ use crate::own::kernel_bytes;
 use crate::program_info::{RunTime, recursion_misses, run_time};
 use crate::requirements;
 use crate::skel::{CtrecSkel, CtrecSkelBuilder};
+use crate::values;
 use crate::wire;
 
 /// Where libbpf keeps the object; outlives [`Kernel`].
@@ -94,7 +95,9 @@ impl<'storage> Kernel<'storage> {
         open.progs.on_prepare_exec.set_autoload(exact_exec);
         open.progs.on_sys_enter.set_autoload(parts.exact_refusals);
         CheckHook::choose(check_hook, &mut open.progs);
-        let config = &mut open.maps.rodata_data.as_mut().ok_or(RecordError::Skeleton)?.config;
+        let rodata = open.maps.rodata_data.as_mut().ok_or(RecordError::Skeleton)?;
+        rodata.kept_arguments = values::kept_arguments();
+        let config = &mut rodata.config;
         config.cpus = cpus;
         config.discover = parts.discover.into();
         config.prepare_exec = exact_exec.into();

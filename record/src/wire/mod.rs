@@ -11,8 +11,8 @@ mod tests;
 use std::mem::{size_of, size_of_val};
 
 use crate::skel::types::{
-    ctrec_abi, ctrec_audit, ctrec_cause, ctrec_check_flags, ctrec_event_kind, ctrec_limits, ctrec_loss, ctrec_origin,
-    ctrec_outcome, ctrec_phase, ctrec_space,
+    ctrec_abi, ctrec_audit, ctrec_cause, ctrec_check_flags, ctrec_event_kind, ctrec_kept, ctrec_limits, ctrec_loss,
+    ctrec_origin, ctrec_outcome, ctrec_phase, ctrec_space,
 };
 pub(crate) use crate::skel::types::{
     ctrec_argument_key as ArgumentKey, ctrec_arrival as Arrival, ctrec_asker_key as AskerKey, ctrec_cell as Cell,
@@ -21,7 +21,8 @@ pub(crate) use crate::skel::types::{
     ctrec_errno as ErrnoCount, ctrec_event as Event, ctrec_identity_key as IdentityKey, ctrec_loss_key as LossKey,
     ctrec_new_program as NewProgram, ctrec_path as KernelPath, ctrec_pending as Pending, ctrec_place as Place,
     ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey,
-    ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished,
+    ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished, ctrec_values as Values,
+    ctrec_values_count as ValuesCount, ctrec_values_key as ValuesKey, ctrec_values_owner as ValuesOwner,
 };
 
 use ctrec_recording::{Abi, Audit, Cause, Namespace, Origin, Phase};
@@ -34,6 +35,15 @@ pub(crate) const ERRNOS: usize = ctrec_limits::CTREC_ERRNOS.0 as usize;
 pub(crate) const CHECKS: u32 = ctrec_limits::CTREC_CHECKS.0;
 /// Slots alive at once.
 pub(crate) const SLOTS: u32 = ctrec_limits::CTREC_SLOTS.0;
+/// Call numbers whose arguments may be kept.
+pub(crate) const NUMBERS: usize = ctrec_limits::CTREC_NUMBERS.0 as usize;
+/// Different values that are kept of one call of a slot.
+pub(crate) const VALUES: u32 = ctrec_limits::CTREC_VALUES.0;
+/// Flags of the arguments that are kept of a call, by index.
+pub(crate) const KEPT: [u8; 3] =
+    [kept(ctrec_kept::CTREC_KEPT_FIRST), kept(ctrec_kept::CTREC_KEPT_SECOND), kept(ctrec_kept::CTREC_KEPT_THIRD)];
+/// Flag of a call whose argument is a whole word.
+pub(crate) const KEPT_WHOLE: u8 = kept(ctrec_kept::CTREC_KEPT_WHOLE);
 /// Slots whose cells are in one map.
 pub(crate) const BANK: u32 = ctrec_limits::CTREC_BANK.0;
 /// Outcome of a sparse count that stands for success.
@@ -53,6 +63,12 @@ pub(crate) const OVERRIDDEN: u32 = ctrec_check_flags::CTREC_CHECK_OVERRIDDEN.0;
 pub(crate) const BOUNDED: u32 = ctrec_check_flags::CTREC_CHECK_BOUNDED.0;
 pub(crate) const ROOT: u32 = ctrec_check_flags::CTREC_CHECK_ROOT.0;
 pub(crate) const NEEDLESS: u32 = ctrec_check_flags::CTREC_CHECK_NEEDLESS.0;
+
+/// A flag as the kernel side holds it.
+#[expect(clippy::cast_possible_truncation, reason = "there are four flags, of 1 to 8")]
+const fn kept(flag: ctrec_kept) -> u8 {
+    flag.0 as u8
+}
 
 /// Bytes that are not what `wire.h` says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +133,10 @@ wire!(
     StartKey,
     Task,
     Unfinished,
+    Values,
+    ValuesCount,
+    ValuesKey,
+    ValuesOwner,
     u32,
     u64
 );
@@ -277,6 +297,11 @@ pub(crate) fn frames(key: &AskerKey) -> impl Iterator<Item = u64> {
 /// Bit of x32 numbers.
 const X32_BIT: i64 = 0x4000_0000;
 
+/// A number without what marks it as one of x32.
+pub(crate) fn without_x32_bit(number: i64) -> i64 {
+    number & !X32_BIT
+}
+
 /// ABI of a call: that of its slot, except that x32 is the native ABI with bit 30 in the number.
 pub(crate) fn abi(slot: u8, number: i64) -> Result<Abi, WireError> {
     match ctrec_abi(slot.into()) {
@@ -302,6 +327,7 @@ pub(crate) fn loss(value: u32) -> Result<(ctrec_recording::LossKind, &'static st
         ctrec_loss::CTREC_LOSS_CHECKS_FULL => (LossKind::MapFull, "checks"),
         ctrec_loss::CTREC_LOSS_ASKERS_FULL => (LossKind::MapFull, "askers"),
         ctrec_loss::CTREC_LOSS_IDENTITIES_FULL => (LossKind::MapFull, "identities"),
+        ctrec_loss::CTREC_LOSS_VALUES_FULL => (LossKind::MapFull, "values of arguments"),
         ctrec_loss::CTREC_LOSS_MOVED_OUT => (LossKind::MovedOut, "processes of the workload"),
         ctrec_loss::CTREC_LOSS_READ_FAULT => (LossKind::ReadFault, "paths"),
         _ => return Err(WireError::Value { field: "loss", value }),

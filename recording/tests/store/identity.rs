@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ctrec_recording::{
     Abi, Argument, Asker, Audit, Call, Cause, Check, Container, Ended, Errno, Format, Identity, Loss, LossKind,
-    Namespace, Origin, Phase, Program, Recording, Segment, Start, Whose, Window,
+    Namespace, Origin, Phase, Program, Recording, Segment, Start, Values, Whose, Window,
 };
 use proptest::prelude::*;
 use proptest::{collection, option, sample};
@@ -90,6 +90,17 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn some_values(window: u32)(
+        (container, program, origin, phase) in who(), abi in abi(), number in time(), (many, succeeded) in any::<(bool, bool)>(),
+        (argument_0, argument_1, argument_2) in (option::of(count()), option::of(count()), option::of(count())),
+    ) -> Values {
+        Values {
+            window, container, program, origin, phase, abi, number, many, succeeded, argument_0, argument_1, argument_2,
+        }
+    }
+}
+
+prop_compose! {
     fn a_start(window: u32)((container, program, origin, phase) in who(), parent in any::<u32>(), count in count())
     -> Start {
         Start { window, container, parent, program, origin, phase, count }
@@ -157,12 +168,13 @@ prop_compose! {
     fn a_segment(window: u32)(
         (start_ns, end_ns) in (time(), time()),
         calls in collection::vec(a_call(window), 0..4), errnos in collection::vec(an_errno(window), 0..4),
-        arguments in collection::vec(an_argument(window), 0..4), starts in collection::vec(a_start(window), 0..4),
+        arguments in collection::vec(an_argument(window), 0..4),
+        values in collection::vec(some_values(window), 0..4), starts in collection::vec(a_start(window), 0..4),
         checks in collection::vec(a_check(window), 0..4), askers in collection::vec(an_asker(window), 0..4),
         identities in collection::vec(an_identity(window), 0..4), losses in collection::vec(a_loss(window), 0..4),
     ) -> Segment {
         let window = Window { window, start_ns, end_ns };
-        Segment { window, calls, errnos, arguments, starts, checks, askers, identities, losses }
+        Segment { window, calls, errnos, arguments, values, starts, checks, askers, identities, losses }
     }
 }
 
@@ -218,6 +230,7 @@ fn assert_holds(recording: &Recording, segments: &[Segment], containers: &[Conta
     assert_eq!(bag(&recording.calls), all(segments, |segment| &segment.calls));
     assert_eq!(bag(&recording.errnos), all(segments, |segment| &segment.errnos));
     assert_eq!(bag(&recording.arguments), all(segments, |segment| &segment.arguments));
+    assert_eq!(bag(&recording.values), all(segments, |segment| &segment.values));
     assert_eq!(bag(&recording.starts), all(segments, |segment| &segment.starts));
     assert_eq!(bag(&recording.checks), all(segments, |segment| &segment.checks));
     assert_eq!(bag(&recording.askers), all(segments, |segment| &segment.askers));
@@ -314,6 +327,7 @@ fn a_table_without_rows_has_no_file() {
         "programs.parquet",
         "run.json",
         "starts/w000001-000001.parquet",
+        "values/w000001-000001.parquet",
         "windows/w000001-000001.parquet",
     ];
     assert_eq!(names_below(run.path()), expected);

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use ctrec_recording::{
     Abi, Argument, Asker, Audit, Call, Cause, CgroupLayout, Check, Container, End, Ended, Errno, Format, Header, Hook,
     Identity, Loss, LossKind, Namespace, Origin, Phase, Program, Recording, RunWriter, SchemaVersion, Segment,
-    Settings, Start, Store, Whose, Window,
+    Settings, Start, Store, Values, Whose, Window,
 };
 
 /// Folders of a run, in the order in which a window's files become visible.
-pub(crate) const FOLDERS: [&str; 9] =
-    ["calls", "errnos", "arguments", "starts", "checks", "askers", "identities", "losses", "windows"];
+pub(crate) const FOLDERS: [&str; 10] =
+    ["calls", "errnos", "arguments", "values", "starts", "checks", "askers", "identities", "losses", "windows"];
 
 /// What a container may put into a name or a path.
 pub(crate) const HOSTILE: [&str; 9] = [
@@ -130,6 +130,20 @@ pub(crate) fn segment(window: u32, calls: u32) -> Segment {
             index: 0,
             value: 0x1000_0000,
             count,
+        }],
+        values: vec![Values {
+            window,
+            container,
+            program,
+            origin,
+            phase,
+            abi,
+            number: 16,
+            many: false,
+            succeeded: true,
+            argument_0: None,
+            argument_1: Some(0x5401),
+            argument_2: None,
         }],
         starts: vec![Start { window, container, parent: 1, program: 2, origin, phase, count }],
         checks: vec![check(window)],
