@@ -78,6 +78,10 @@ pub enum Kind {
     NamespaceFlags,
     /// `clone3` was used, whose flags no filter can see.
     Clone3,
+    /// Arguments of a call are a risk.
+    RiskyValues,
+    /// A call had more different arguments than are kept.
+    ManyValues,
     /// A call that a consumer's libseccomp, or a capability that an engine may not know.
     NewName,
     /// The runtime or its settings are not known, so every known one is allowed for.

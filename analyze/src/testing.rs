@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ctrec_recording::{
     Abi, Argument, Call, Cause, CgroupLayout, Container, End, Errno, Header, Loss, LossKind, Origin, Phase, Program,
-    Recording, SchemaVersion, Settings, Start, Window,
+    Recording, SchemaVersion, Settings, Start, Values, Window,
 };
 use proptest::prelude::*;
 
@@ -242,6 +242,38 @@ impl Run {
         self
     }
 
+    /// A call was made with these arguments, and succeeded or not; `None` where one is not kept.
+    pub(crate) fn with(mut self, name: &str, values: [Option<u64>; 3], succeeded: bool) -> Self {
+        let number = names::number(self.abi, name).unwrap();
+        self.push_values(number, false, values, succeeded);
+        self
+    }
+
+    /// A call was made with more different arguments than are kept.
+    pub(crate) fn with_many(mut self, name: &str) -> Self {
+        let number = names::number(self.abi, name).unwrap();
+        self.push_values(number, true, [None; 3], false);
+        self
+    }
+
+    fn push_values(&mut self, number: i64, many: bool, values: [Option<u64>; 3], succeeded: bool) {
+        let [argument_0, argument_1, argument_2] = values;
+        self.recording.values.push(Values {
+            window: self.window,
+            container: self.container,
+            program: self.program,
+            origin: self.origin,
+            phase: self.phase,
+            abi: self.abi,
+            number,
+            many,
+            succeeded,
+            argument_0,
+            argument_1,
+            argument_2,
+        });
+    }
+
     pub(crate) fn started_by(mut self, parent: u32) -> Self {
         self.recording.starts.push(Start {
             window: self.window,
@@ -362,7 +394,13 @@ fn add(run: Run, call: &AnyCall) -> Run {
         });
     }
     run = add_check(run, call);
+    run.push_values(call.number, had_many(call), [None, Some(call.flags), None], succeeded > 0);
     if call.flags == 0 || call.abi == Abi::X32 { run } else { run.clone_flags(call.flags) }
+}
+
+/// Whether there were more values than are kept: whatever, but always the same for a call.
+fn had_many(call: &AnyCall) -> bool {
+    call.number % 7 == 3
 }
 
 /// Something that was asked in the call, and as whom the program ran: whatever, but always the same for a call.

@@ -53,6 +53,7 @@ mod refused_exactly;
 mod site;
 mod survey;
 mod unit;
+mod unseen_values;
 mod wait;
 mod watched;
 mod within_size;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ctrec_recording::LossKind;
 
 use super::checks::{CheckFacts, CheckKind, FileCapabilities, IdentityKey};
+use super::values::SeenValues;
 use super::{CallId, Outcome, Source, StartKey};
 
 /// What was missed: how often, by kind and place.
@@ -38,6 +39,7 @@ impl<T> Summed<T> {
 pub(super) struct Deeds {
     pub(super) calls: BTreeMap<CallId, CallDeeds>,
     pub(super) arguments: BTreeMap<ArgumentKey, u64>,
+    pub(super) values: BTreeMap<(CallId, Source), SeenValues>,
     pub(super) starts: BTreeMap<StartKey, u64>,
     pub(super) checks: BTreeMap<CheckKind, CheckFacts>,
     pub(super) identities: BTreeMap<IdentityKey, u64>,

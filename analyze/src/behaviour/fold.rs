@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ctrec_recording::{Abi, Loss, LossKind, Origin, Phase, Recording};
+use ctrec_recording::{Abi, Loss, LossKind, Origin, Phase, Recording, SchemaVersion};
 
 use super::checks::{self, FileCapabilities, IdentityKey};
 use super::container::{BadColumn, ContainerFacts};
@@ -183,6 +183,7 @@ impl<'a> Tables<'a> {
             capability_hooks: of_capabilities.map(|hook| (hook.name.clone(), hook.blind_to.clone())).collect(),
             sysctls: header.sysctls.clone(),
             continues: header.continues.clone(),
+            has_values: header.schema >= SchemaVersion::WITH_VALUES,
         }
     }
 
@@ -197,6 +198,7 @@ impl<'a> Tables<'a> {
         self.add_calls(&mut all);
         self.add_windows(&mut all, spans);
         self.add_arguments(&mut all);
+        self.add_values(&mut all);
         self.add_starts(&mut all);
         self.add_checks(&mut all)?;
         self.add_identities(&mut all);
@@ -257,6 +259,15 @@ impl<'a> Tables<'a> {
                 let (call, source) = (CallId { abi: row.abi, number: row.number }, self.source(&place!(row)));
                 let key = ArgumentKey { call, source, index: row.index, value: row.value };
                 add(deeds.arguments.entry(key).or_default(), row.count);
+            }
+        }
+    }
+
+    fn add_values(&self, all: &mut BTreeMap<u32, Deeds>) {
+        for row in &self.recording.values {
+            if let Some(deeds) = all.get_mut(&row.container) {
+                let place = (CallId { abi: row.abi, number: row.number }, self.source(&place!(row)));
+                deeds.values.entry(place).or_default().add_row(row);
             }
         }
     }

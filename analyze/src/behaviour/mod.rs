@@ -17,6 +17,7 @@ mod refusals;
 mod tests;
 mod twice;
 mod unseen;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use questions::{CallFacts, Recorded};
 pub use refusals::Refusals;
 pub use twice::Twice;
 pub use unseen::Unseen;
+pub use values::SeenValues;
 
 /// Name of a program whose row is missing from the recording.
 pub const UNKNOWN_PROGRAM: &str = "(unknown program)";
@@ -96,6 +98,8 @@ pub struct RunFacts {
     pub sysctls: BTreeMap<String, String>,
     /// The run of the same recording that came before.
     pub continues: Option<String>,
+    /// It has values of arguments; none before format 1.4.
+    pub has_values: bool,
 }
 
 /// A call: a number of an ABI.

@@ -135,7 +135,7 @@ impl Behaviour {
         losses
     }
 
-    fn deeds(&self) -> impl Iterator<Item = (&Instance, &Deeds)> {
+    pub(super) fn deeds(&self) -> impl Iterator<Item = (&Instance, &Deeds)> {
         self.deeds.iter().map(|(instance, summed)| (instance, &summed.what))
     }
 

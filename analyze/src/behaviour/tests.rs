@@ -18,6 +18,7 @@ fn until(recording: &Recording, last: u32) -> Recording {
     early.calls.retain(|row| row.window <= last);
     early.errnos.retain(|row| row.window <= last);
     early.arguments.retain(|row| row.window <= last);
+    early.values.retain(|row| row.window <= last);
     early.starts.retain(|row| row.window <= last);
     early.checks.retain(|row| row.window <= last);
     early.askers.retain(|row| row.window <= last);
@@ -91,6 +92,21 @@ fn refusals_are_known_where_every_call_was_counted() {
     let mut lost = counted;
     lost.recording.calls.clear();
     assert_eq!(refused(&lost), None, "errnos alone count no call");
+}
+
+#[test]
+fn values_of_windows_and_runs_are_a_union() {
+    let socket = |family| [Some(family), Some(1), Some(0)];
+    let run = Run::new("r").made("socket", 1).with("socket", socket(2), false).window(2);
+    let run = run.with("socket", socket(2), true).with("socket", socket(1), false);
+    let mut other = Run::new("s").made("socket", 1).with("socket", socket(17), true).with_many("socket");
+    other.recording.header.schema.minor = 3;
+    let both = all(&run.recording).merge(all(&other.recording));
+    let values = both.values();
+    let seen = values.values().next().unwrap();
+    assert_eq!((values.len(), seen.many, both.runs_without_values()), (1, true, 1));
+    let expected = [(socket(1), false), (socket(2), true), (socket(17), true)];
+    assert_eq!(seen.values.clone().into_iter().collect::<Vec<_>>(), expected);
 }
 
 #[test]

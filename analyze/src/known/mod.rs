@@ -3,9 +3,11 @@
 //! Lives here: engines' default profiles ([`engine_default`]), what container runtimes call with the filter in force
 //! ([`runtime_baseline`]), what any program may call at any time ([`always`]), what no filter sees ([`is_unfiltered`]),
 //! what the errno rule needs ([`dangerous`], [`enosys_floor`]),
+//! what values of arguments are called and which are a risk ([`value_names`], [`value_risks`]),
 //! and which kernel functions ask for capabilities ([`asking`], [`pairs`]). The facts are data: `profiles/*.json`, each file with its source, compiled in.
 //! Does not: what a recording showed, and any decision what to recommend.
 
+mod arguments;
 mod calls;
 mod capabilities;
 mod engine;
@@ -14,6 +16,7 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::{ValueRisk, Values, is_behind_pointer, value_names, value_risks};
 pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor, is_unfiltered};
 pub use capabilities::{
     Asking, Meaning, Pair, asking, asks_for_both_dac, calls_of_capability, capability_label, capability_name,

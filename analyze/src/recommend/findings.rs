@@ -6,7 +6,7 @@ use ctrec_recording::{LossKind, Phase};
 
 use super::fate::{Fate, Filters};
 use super::refusals::{lines, refusals};
-use super::{Allowed, Wanted, absent, capabilities, clone, start};
+use super::{Allowed, Wanted, absent, capabilities, clone, start, values};
 use crate::behaviour::{Behaviour, CallId, Twice, Unseen};
 use crate::finding::{Finding, Kind, Severity};
 use crate::names;
@@ -35,6 +35,7 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings.extend(recording(evidence));
     findings.extend(refusals(evidence));
     findings.extend(calls(evidence));
+    findings.extend(values::findings(evidence));
     findings.extend(names_and_baselines(evidence));
     findings.extend(capabilities::findings(evidence.behaviour, evidence.policy, evidence.allowed));
     findings.sort();
@@ -227,9 +228,8 @@ fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {
         programs.into_iter().map(str::to_owned).collect()
     };
     if evidence.allowed.keys().any(|name| name.starts_with("io_uring_")) {
-        let text = "io_uring is allowed: files and sockets that it works on pass no filter, and newer engines refuse it by default";
-        let advice =
-            "If the workload runs without it (most fall back to epoll), record once more with io_uring refused.";
+        let text = "io_uring is allowed: what is done through its ring makes no call, so this recording cannot show it, and no profile can refuse it";
+        let advice = "Newer engines refuse io_uring by default. If the workload runs without it (most fall back to epoll), record once more with io_uring refused.";
         findings.push(finding(Severity::Risk, Kind::IoUring, text, advice, programs("io_uring_setup")));
     }
     if evidence.flags.used != 0 {

@@ -15,6 +15,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod unasked;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,17 +1,18 @@
 //! The contents of a report: plain values, in the order in which they are shown, most important first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ctrec_recording::{Abi, LossKind, Origin, Phase};
 use serde::Serialize;
 
 use super::capabilities::CapabilityReport;
+use super::values::{ValuesReport, is_false, values_report};
 use super::verdict::Verdict;
-use crate::behaviour::{Behaviour, CallFacts, CallId, Filter, Outcome, Seen, Source};
+use crate::behaviour::{Behaviour, CallFacts, CallId, Filter, Outcome, Seen, SeenValues, Source};
 use crate::capabilities::Capabilities;
 use crate::compare::{Comparison, Measure};
 use crate::finding::Finding;
-use crate::known::Verdict as OfDefault;
+use crate::known::{Verdict as OfDefault, is_behind_pointer};
 use crate::policy::Policy;
 use crate::profile::Action;
 use crate::recommend::{Fate, RecommendError, Recommendation, recommend};
@@ -58,6 +59,8 @@ pub struct ContainerReport {
     pub findings: Vec<Finding>,
     /// What is known to be missing.
     pub losses: Vec<LossReport>,
+    /// Runs whose format has no values of arguments.
+    pub runs_without_values: usize,
     /// The capability list; `None` where the recording has no capability checks.
     pub capabilities: Option<CapabilityReport>,
     /// Calls; those that the engine's default would refuse come first.
@@ -124,6 +127,9 @@ pub struct CallReport {
     pub runs: usize,
     /// Windows of containers in which it was seen.
     pub windows: usize,
+    /// What it is asked to do lies behind a pointer, and is not read.
+    #[serde(skip_serializing_if = "is_false")]
+    pub behind_pointer: bool,
     /// By where it came from.
     pub sources: Vec<SourceReport>,
 }
@@ -139,6 +145,12 @@ pub struct SourceReport {
     pub program: String,
     /// How often.
     pub count: Count,
+    /// Values of the arguments that a recording keeps; none of most calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<ValuesReport>,
+    /// There were more than a recording keeps.
+    #[serde(skip_serializing_if = "is_false")]
+    pub many_values: bool,
 }
 
 /// How often, how it ended, and when.
@@ -230,9 +242,9 @@ impl ContainerReport {
     /// The report on one behaviour and what is recommended for it.
     pub fn of(behaviour: &Behaviour, recommendation: &Recommendation, capabilities: Option<&Capabilities>) -> Self {
         let recorded = behaviour.recorded();
-        let measure = Measure::of(behaviour);
+        let judged = Judged { recommendation, measure: Measure::of(behaviour), values: behaviour.values() };
         let mut calls: Vec<CallReport> =
-            behaviour.calls().iter().map(|(call, facts)| call_report(*call, facts, recommendation, &measure)).collect();
+            behaviour.calls().iter().map(|(call, facts)| call_report(*call, facts, &judged)).collect();
         calls.sort_by(|a, b| (rank(a), &a.name, a.abi, a.number).cmp(&(rank(b), &b.name, b.abi, b.number)));
         let losses = behaviour.losses().into_iter();
         let starts = behaviour.starts().into_iter();
@@ -247,11 +259,12 @@ impl ContainerReport {
             first: recorded.span.map(|(first, _)| time(first)),
             last: recorded.span.map(|(_, last)| time(last)),
             windows_since_new: recorded.windows_since_new,
-            profile: measure.compare(&recommendation.profile),
+            profile: judged.measure.compare(&recommendation.profile),
             findings: recommendation.findings.clone(),
             losses: losses
                 .map(|((kind, detail), count)| LossReport { kind, detail: detail.to_owned(), count })
                 .collect(),
+            runs_without_values: behaviour.runs_without_values(),
             capabilities: list,
             calls,
             starts: starts
@@ -308,14 +321,28 @@ fn who(behaviour: &Behaviour) -> Vec<WhoReport> {
     one.collect()
 }
 
-fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation, measure: &Measure) -> CallReport {
+/// What is told of calls besides how often they were made.
+struct Judged<'a> {
+    recommendation: &'a Recommendation,
+    measure: Measure,
+    values: BTreeMap<(CallId, &'a Source), SeenValues>,
+}
+
+fn call_report(call: CallId, facts: &CallFacts, judged: &Judged<'_>) -> CallReport {
+    let Judged { recommendation, measure, values } = judged;
     let stopped = |source: &Source| recommendation.stopped.get(&(call, source.clone())).copied().unwrap_or_default();
     let all_stopped = facts.sources.keys().map(stopped).fold(0, u64::saturating_add);
-    let sources = facts.sources.iter().map(|(source, outcome)| SourceReport {
-        origin: source.origin,
-        phase: source.phase,
-        program: source.program.to_string(),
-        count: Count::of(outcome, stopped(source)),
+    let sources = facts.sources.iter().map(|(source, outcome)| {
+        let count = Count::of(outcome, stopped(source));
+        let seen = values.get(&(call, source));
+        SourceReport {
+            origin: source.origin,
+            phase: source.phase,
+            program: source.program.to_string(),
+            values: seen.map(|seen| values_report(call, seen, count.succeeded > 0)).unwrap_or_default(),
+            many_values: seen.is_some_and(|seen| seen.many),
+            count,
+        }
     });
     CallReport {
         name: call.label(),
@@ -331,6 +358,7 @@ fn call_report(call: CallId, facts: &CallFacts, recommendation: &Recommendation,
         profile: in_profile(call, facts, recommendation),
         runs: facts.runs.len(),
         windows: facts.windows,
+        behind_pointer: call.name().is_some_and(|name| is_behind_pointer(name, call.abi)),
         sources: sources.collect(),
     }
 }

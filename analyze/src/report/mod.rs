@@ -12,6 +12,7 @@ mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 mod verdict;
 
 pub use capabilities::{CapabilityReport, ClassReport, capabilities_json, capabilities_summary, capabilities_text};
@@ -19,4 +20,5 @@ pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, Sourc
 pub use look::{Look, Style};
 pub use render::RenderError;
 pub use summary::{learning, summary};
+pub use values::ValuesReport;
 pub use verdict::Verdict;

@@ -100,6 +100,47 @@ fn counted_refusals_are_in_every_form() {
 }
 
 #[test]
+fn values_of_arguments_are_beside_the_calls_in_every_form() {
+    let run = Run::new("r").made("socket", 2).made("read", 1).made("clone3", 1).with_many("socket");
+    let run = run.with("socket", [Some(2), Some(0x8_0001), Some(0)], true);
+    let run = run.with("socket", [Some(10), Some(0x8_0001), Some(0)], false);
+    let report = report(&run);
+    let text = words(&report.text(Look::PLAIN).unwrap());
+    let inet = "AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP; AF_INET6, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP (failed)";
+    assert!(text.contains(&format!("/usr/sbin/nginx with {inet}; and more than are kept")), "{text}");
+    assert!(text.contains("what it asks for lies behind a pointer and is not read"), "{text}");
+    let markdown = report.markdown().unwrap();
+    let cells = inet.replace('|', "\\|").replace('_', "\\_");
+    assert!(markdown.contains(&cells), "{markdown}");
+    assert!(markdown.contains("behind a pointer, and not read") && !markdown.contains("\n\n\n"), "{markdown}");
+    let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+    let calls = json["containers"][0]["calls"].as_array().unwrap();
+    let call = |name: &str| calls.iter().find(|call| call["name"] == name).unwrap();
+    let socket = &call("socket")["sources"][0];
+    assert_eq!(socket["values"][0]["arguments"], serde_json::json!([2, 0x8_0001, 0]));
+    assert_eq!((&socket["values"][1]["succeeded"], &socket["many_values"]), (&false.into(), &true.into()));
+    assert!(call("read")["sources"][0].get("values").is_none());
+    assert_eq!(call("clone3")["behind_pointer"], true);
+}
+
+#[test]
+fn a_recording_without_values_says_so() {
+    let mut run = Run::new("r").made("socket", 2);
+    run.recording.header.schema.minor = 3;
+    let old = report(&run);
+    assert!(words(&old.text(Look::PLAIN).unwrap()).contains("values of arguments were not recorded in 1 of 1 run"));
+    assert!(
+        old.markdown().unwrap().contains("## Arguments\n\nNot recorded in 1 of 1 run.\n"),
+        "{}",
+        old.markdown().unwrap()
+    );
+    run.recording.header.schema.minor = 4;
+    let new = report(&run);
+    assert!(!new.text(Look::PLAIN).unwrap().contains("not recorded"));
+    assert!(new.markdown().unwrap().contains("None that decides what a call may do.\n"));
+}
+
+#[test]
 fn the_profile_to_record_under_says_how_it_is_applied() {
     assert!(learning(Dialect::Docker).contains("docker run --security-opt seccomp=learn.json IMAGE"));
     assert!(learning(Dialect::Oci).contains("config.json learn.json"));

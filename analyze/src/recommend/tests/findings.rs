@@ -9,9 +9,9 @@ use super::judged::{all, judge, kinds};
 use crate::absent::Absent;
 use crate::behaviour::Behaviour;
 use crate::capabilities::Capabilities;
-use crate::finding::{Kind, Severity};
+use crate::finding::{Finding, Kind, Severity};
 use crate::policy::Policy;
-use crate::testing::{Run, START_NS};
+use crate::testing::{Run, START_NS, allowing};
 
 #[test]
 fn a_workload_that_never_ran_is_said() {
@@ -105,6 +105,31 @@ fn risky_and_nameless_calls_are_found() {
     let unknown = recommendation.findings.iter().find(|finding| finding.kind == Kind::UnknownNumber).unwrap();
     assert_eq!(unknown.evidence, ["x86_64:9999: 1 time, never with an error, by /usr/sbin/nginx"]);
     assert!(recommendation.findings.iter().all(|finding| !finding.advice.is_empty()));
+}
+
+#[test]
+fn risks_are_found_in_arguments_where_the_call_tells_none() {
+    let packet = [Some(17), Some(3), Some(0x300)];
+    let run = Run::new("r").made("socket", 2).with("socket", [Some(2), Some(1), Some(0)], true);
+    let found = |run: &Run| -> Vec<_> {
+        let of_values = |finding: &Finding| matches!(finding.kind, Kind::RiskyValues | Kind::ManyValues);
+        judge(run).findings.into_iter().filter(of_values).collect()
+    };
+    assert_eq!(found(&run), []);
+    let used = found(&run.clone().with("socket", packet, true));
+    assert_eq!((used.len(), used[0].severity), (1, Severity::Risk));
+    assert!(used[0].text.starts_with("used: raw packets (AF_PACKET)"), "{}", used[0].text);
+    assert_eq!(used[0].evidence, ["/usr/sbin/nginx: socket(AF_PACKET, SOCK_RAW, 768)"]);
+    let tried = found(&run.clone().with("socket", packet, false));
+    assert_eq!(tried[0].severity, Severity::Note);
+    assert!(tried[0].text.starts_with("tried, and failed each time: raw packets"), "{}", tried[0].text);
+    assert_eq!(tried[0].evidence, ["/usr/sbin/nginx: socket(AF_PACKET, SOCK_RAW, 768), failed"]);
+    let refused = Run::new("r").filter(&allowing(&["read"])).failed("socket", 1, 1).with("socket", packet, false);
+    assert_eq!(found(&refused)[0].severity, Severity::Note);
+    let of_runtime = Run::new("r").phase(Origin::Init, Phase::Runtime).made("keyctl", 1);
+    assert_eq!(found(&of_runtime.with("keyctl", [Some(1), None, None], true)), []);
+    let many = found(&run.with_many("socket"));
+    assert_eq!((many.len(), many[0].kind, many[0].severity), (1, Kind::ManyValues, Severity::Note));
 }
 
 #[test]
