@@ -53,7 +53,7 @@ impl<'json> Annotations<'json> {
         if let Some(image) = self.first(&image).or_else(|| self.first(&sandboxes)) {
             row.image = Some(image.to_owned());
         }
-        if let Some(labels) = self.first(&["io.kubernetes.cri-o.Labels"]).and_then(object) {
+        if let Some(labels) = self.first(&["io.kubernetes.cri-o.Labels"]).and_then(labels_in) {
             row.labels_json = labels;
         }
         row.pod = pod.or(row.pod.take());
@@ -77,9 +77,17 @@ impl<'json> Annotations<'json> {
     }
 }
 
-/// A JSON object in a text, as it is written anew; `None` if the text is something else.
-fn object(text: &str) -> Option<String> {
-    serde_json::from_str::<Value>(text).ok().filter(Value::is_object).map(|value| value.to_string())
+/// Labels as a row has them, from a JSON object; `None` if it is something else. A value that is no text is no label:
+/// whoever reads the row would take it for a damaged one.
+pub(super) fn labels(value: &Value) -> Option<String> {
+    let texts = value.as_object()?.iter().filter(|(_, value)| value.is_string());
+    let labels: Map<String, Value> = texts.map(|(key, value)| (key.clone(), value.clone())).collect();
+    Some(Value::from(labels).to_string())
+}
+
+/// The same of a JSON object in a text.
+fn labels_in(text: &str) -> Option<String> {
+    labels(&serde_json::from_str(text).ok()?)
 }
 
 #[cfg(test)]
@@ -129,6 +137,7 @@ mod tests {
     fn labels_of_cri_o_are_json_in_a_text() {
         let labels = |text: &str| filled(&json!({ "io.kubernetes.cri-o.Labels": text })).0.labels_json;
         assert_eq!(labels(r#"{"app": "web"}"#), r#"{"app":"web"}"#);
+        assert_eq!(labels(r#"{"app": "web", "port": 80, "x": null}"#), r#"{"app":"web"}"#, "texts alone are labels");
         assert_eq!(labels("[1]"), "{}");
         assert_eq!(labels("{"), "{}");
     }

@@ -74,7 +74,8 @@ impl Bundle {
 
     /// Puts what the bundle says into a row. Names are the annotations' business.
     pub(crate) fn fill(&self, row: &mut Container) {
-        row.entrypoint_json = self.config.pointer("/process/args").map(ToString::to_string);
+        let is_words = |args: &&Value| args.as_array().is_some_and(|words| words.iter().all(Value::is_string));
+        row.entrypoint_json = self.config.pointer("/process/args").filter(is_words).map(ToString::to_string);
         row.no_new_privs =
             Some(self.config.pointer("/process/noNewPrivileges").and_then(Value::as_bool).unwrap_or(false));
         row.capabilities_json = Some(self.capabilities());
@@ -154,6 +155,9 @@ mod tests {
     fn any_shape_of_json_is_harmless() {
         for config in [json!(null), json!([]), json!({"process": 1, "linux": [], "mounts": {}, "annotations": 3})] {
             assert_eq!(filled(config).name, "web");
+        }
+        for args in [json!("nginx"), json!(["nginx", 1]), json!({})] {
+            assert_eq!(filled(json!({ "process": { "args": args } })).entrypoint_json, None, "that is no command line");
         }
     }
 

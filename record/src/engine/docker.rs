@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ctrec_recording::Container;
 use serde_json::Value;
 
-use super::annotations::Annotations;
+use super::annotations::{self, Annotations};
 use super::daemons::Daemons;
 use super::host::below;
 use super::{Host, bundle::Bundle, invocation::runtime_named};
@@ -87,9 +87,10 @@ impl Record {
             name.clone_into(&mut row.name);
         }
         row.image = self.text("/Config/Image").map(str::to_owned);
-        if let Some(labels) = self.config.pointer("/Config/Labels").filter(|labels| labels.is_object()) {
-            row.labels_json = labels.to_string();
-            Annotations::new(Some(labels)).fill_from_labels(row);
+        let labels = self.config.pointer("/Config/Labels");
+        if let Some(texts) = labels.and_then(annotations::labels) {
+            row.labels_json = texts;
+            Annotations::new(labels).fill_from_labels(row);
         }
         // A name that the administrator gave a runtime says nothing of what it is.
         if let (None, Some(runtime)) = (&row.runtime, self.runtime.as_deref().and_then(runtime_named)) {
@@ -109,7 +110,7 @@ mod tests {
     fn name_image_and_labels_come_from_the_record() {
         let config = json!({
             "ID": "abc", "Name": "/web", "State": { "Pid": 12 },
-            "Config": { "Image": "nginx:1", "Labels": { "tier": "front" } }
+            "Config": { "Image": "nginx:1", "Labels": { "tier": "front", "port": 80 } }
         });
         let record = Record { config, runtime: Some("runc".to_owned()) };
         let mut row = unresolved("docker", "abc", "/docker/abc");
