@@ -92,7 +92,7 @@ install_to_build
 prepare_cargo
 say "building in $CARGO_TARGET_DIR; the first build takes a quarter of an hour, later ones a minute"
 
-check shellcheck shellcheck -x scripts/*.sh .ci/run
+check shellcheck shellcheck -x scripts/*.sh benches/*.sh fuzz/*.sh .ci/run
 check cargo-fmt cargo fmt --all --check
 tests --workspace --lib --bins
 # shellcheck disable=SC2046 # a list of words
@@ -100,6 +100,7 @@ tests --workspace $(unprivileged)
 tests --workspace --doc
 check cargo-clippy cargo clippy --release --workspace --all-targets -- -D warnings
 check cargo installed_by_cargo
+check cargo scripts/fuzz.sh
 
 say 'the rest runs as root'
 set --

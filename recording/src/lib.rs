@@ -22,6 +22,8 @@ mod column;
 mod error;
 mod files;
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod header;
 mod merge;
 mod nascent;

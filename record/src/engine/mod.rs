@@ -11,6 +11,8 @@ mod cases;
 mod daemons;
 mod describe;
 mod docker;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod host;
 mod installed;
 mod invocation;

@@ -5,6 +5,8 @@
 
 #![expect(unsafe_code, reason = "reinterprets plain memory; see the SAFETY comments")]
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 

@@ -18,8 +18,15 @@ const HEADERS_BYTES: usize = 64 << 10;
 
 /// Asks for a container. It must be the very one: engines take a name where they are given an id.
 pub(super) async fn ask(socket: &Path, engine: &'static str, id: &str) -> Result<Option<Said>, Failure> {
-    let Some(body) = get(socket, &format!("/containers/{id}/json")).await? else { return Ok(None) };
-    let record: Value = serde_json::from_slice(&body).map_err(broken)?;
+    match get(socket, &format!("/containers/{id}/json")).await? {
+        Some(body) => said(engine, id, &body),
+        None => Ok(None),
+    }
+}
+
+/// What a document says; `None` if it is about another container.
+pub(super) fn said(engine: &'static str, id: &str, body: &[u8]) -> Result<Option<Said>, Failure> {
+    let record: Value = serde_json::from_slice(body).map_err(broken)?;
     let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     match text("/Id") {
         Some(found) if found == id => {}

@@ -40,14 +40,16 @@ pub(super) async fn ask(socket: &Path, namespace: &str, id: &str) -> Result<Opti
     request.metadata_mut().insert("containerd-namespace", namespace);
     let method = "/containerd.services.containers.v1.Containers/Get";
     let answer: Option<GetResponse> = grpc::call(socket, method, request).await?;
-    let Some(container) = answer.and_then(|answer| answer.container).filter(|container| container.id == id) else {
-        return Ok(None);
-    };
-    Ok(Some(Said {
+    let container = answer.and_then(|answer| answer.container).filter(|container| container.id == id);
+    Ok(container.map(of_container))
+}
+
+pub(super) fn of_container(container: Container) -> Said {
+    Said {
         engine: Some("containerd"),
         name: Some(container.labels.get("nerdctl/name").cloned().unwrap_or(container.id)),
         image: Some(container.image),
         labels: container.labels,
         pod: None,
-    }))
+    }
 }

@@ -108,7 +108,7 @@ async fn engine(socket: &Path) -> Result<Option<&'static str>, Failure> {
     Ok(["containerd", "cri-o", "docker"].into_iter().find(|engine| *engine == name))
 }
 
-fn of_container(status: ContainerStatus) -> Said {
+pub(super) fn of_container(status: ContainerStatus) -> Said {
     let label = |key: &str| status.labels.get(key).cloned();
     let pod = label("io.kubernetes.pod.namespace").zip(label("io.kubernetes.pod.name"));
     let image = status.image.unwrap_or_default();
@@ -124,7 +124,7 @@ fn of_container(status: ContainerStatus) -> Said {
     }
 }
 
-fn of_pod(status: PodSandboxStatus) -> Said {
+pub(super) fn of_pod(status: PodSandboxStatus) -> Said {
     let metadata = status.metadata.unwrap_or_default();
     let pod = (!metadata.name.is_empty()).then(|| format!("{}/{}", metadata.namespace, metadata.name));
     Said { engine: None, name: Some(POD.to_owned()), image: None, labels: status.labels, pod }

@@ -11,6 +11,8 @@
 mod api;
 mod containerd;
 mod cri;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod grpc;
 mod said;
 
