@@ -54,7 +54,7 @@
  */
 static __always_inline bool is_compat(struct task_struct *task)
 {
-	return task->thread_info.status & TS_COMPAT;
+	return LOAD(task, thread_info.status) & TS_COMPAT;
 }
 
 static __always_inline bool returns_in_child(bool compat, __s32 number)
@@ -132,8 +132,8 @@ struct arguments {
 
 static __always_inline struct arguments arguments_of(bool compat, struct pt_regs *regs)
 {
-	struct arguments native = { regs->di, regs->si, regs->dx };
-	struct arguments i386 = { (__u32)regs->bx, (__u32)regs->cx, (__u32)regs->dx };
+	struct arguments native = { LOAD(regs, di), LOAD(regs, si), LOAD(regs, dx) };
+	struct arguments i386 = { (__u32)LOAD(regs, bx), (__u32)LOAD(regs, cx), (__u32)LOAD(regs, dx) };
 
 	return compat ? i386 : native;
 }

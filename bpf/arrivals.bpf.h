@@ -28,7 +28,7 @@ static __always_inline void name_place(struct ctrec_place *place, struct cgroup 
  */
 static __noinline int describe_runtime(struct ctrec_arrival *arrival)
 {
-	struct task_struct *runtime = bpf_get_current_task_btf();
+	struct task_struct *runtime = current_task();
 	struct fs_struct *fs = BPF_CORE_READ(runtime, fs);
 	__u32 zero = 0;
 	struct ctrec_path *path = bpf_map_lookup_elem(&path_scratch, &zero);
@@ -75,7 +75,7 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 {
 	struct ctrec_container *container = bpf_map_lookup_elem(&containers, &id);
 	/* The task itself may be in the container's namespaces by now: crun's first process, an exec of runc. */
-	struct task_struct *runtime = bpf_get_current_task_btf();
+	struct task_struct *runtime = current_task();
 	struct ctrec_task state = {
 		.container = id,
 		.exec_number = -1,
@@ -93,7 +93,7 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 		return lose(CTREC_LOSS_CONTAINERS_FULL, id);
 	find_program(task, id, &executable);
 	state.program = executable.program;
-	if (!__sync_val_compare_and_swap(&container->init_tid, 0, tid)) {
+	if (claim(&container->init_tid, tid, NUMBERED_CONTAINER, id)) {
 		state.origin = CTREC_ORIGIN_INIT;
 		container->started_ns = bpf_ktime_get_ns();
 		container->runtime_inode = executable.inode;

@@ -65,15 +65,20 @@ static __always_inline void saw_return(__u32 tid)
 		state->adopted = 0;
 }
 
-static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result, bool refused)
+static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result, bool refused, enum turn turn)
 {
 	bool compat = is_compat(task), loading = false;
 	__s32 number = regs->orig_ax;
 	struct ctrec_task state = {};
-	__u32 tid = task->pid, slot;
+	__u32 tid = LOAD(task, pid), slot;
 
 	if (!find_task(task, tid, &state))
 		return 0;
+	if (turn != TAKEN) {
+		if (!has_turn(task, turn, EVENT_CALL))
+			return 0;
+		refused = config.entries && !leave(stack_of(task));
+	}
 	if (sets_capabilities(compat, number) && !result)
 		note_capset(task, tid);
 	settle_checks(tid, stack_of(task), state.container, outcome_of(result));
@@ -85,7 +90,7 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 		number = sigreturn_number(compat);
 		result = 0; /* it cannot fail */
 	}
-	if (state.phase == CTREC_PHASE_SETUP && task->seccomp.mode == SECCOMP_MODE_FILTER) {
+	if (state.phase == CTREC_PHASE_SETUP && LOAD(task, seccomp.mode) == SECCOMP_MODE_FILTER) {
 		loading = loads_filter(compat, number);
 		if (!loading)
 			promote(task, &state);
@@ -145,8 +150,7 @@ static __noinline bool settle_waiting(__u32 stack, __u32 slot, long result)
 	return true;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
+static __always_inline int count_call(struct pt_regs *regs, long result, enum turn turn)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), stack, slot, bank, index;
 	struct task_struct *task;
@@ -162,13 +166,16 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 	slot = entry;
 	if (entry >> 32 == stack && !slot)
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = current_task();
+	if (entry >> 32 != stack)
+		goto slow;
+	if (!has_turn(task, turn, EVENT_CALL))
+		return 0;
+	turn = TAKEN;
 	if (config.entries && !leave(stack)) {
 		refused = true;
 		goto slow;
 	}
-	if (entry >> 32 != stack)
-		goto slow;
 	number = regs->orig_ax;
 	if (slot == WAITING)
 		slot = waiting_of(stack)->slot;
@@ -196,7 +203,19 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 		note_values(regs, slot, false, failed(result));
 	return 0;
 slow:
-	return slow_exit(task, regs, result, refused);
+	return slow_exit(task, regs, result, refused, turn);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
+{
+	return UNPREEMPTED(count_call(regs, result, config.calls_twice ? FIRST : ONLY));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit_second, struct pt_regs *regs, long result)
+{
+	return UNPREEMPTED(count_call(regs, result, SECOND));
 }
 
 #endif

@@ -9,7 +9,7 @@
 static __always_inline __u32 new_container(void)
 {
 	struct ctrec_container container = {};
-	__u32 id = __sync_fetch_and_add(&next_container, 1);
+	__u32 id = next_number(NUMBERED_CONTAINER, &last_container);
 
 	if (bpf_map_update_elem(&containers, &id, &container, BPF_NOEXIST)) {
 		lose(CTREC_LOSS_CONTAINERS_FULL, 0);
@@ -39,8 +39,7 @@ static __always_inline __u32 inherited_container(struct cgroup *cgroup)
 	return maker ? maker->container : 0;
 }
 
-SEC("tp_btf/cgroup_mkdir")
-int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgroup, const char *path)
+static __always_inline int make_cgroup(struct cgroup *cgroup, const char *path)
 {
 	struct ctrec_cgroup_key key = key_of(cgroup);
 	__u32 id = inherited_container(cgroup);
@@ -65,6 +64,12 @@ int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 	return 0;
 }
 
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgroup, const char *path)
+{
+	return UNPREEMPTED(make_cgroup(cgroup, path));
+}
+
 static __always_inline void move_out(struct task_struct *task, const struct ctrec_task *state)
 {
 	if (state->phase == CTREC_PHASE_WORKLOAD)
@@ -72,8 +77,7 @@ static __always_inline void move_out(struct task_struct *task, const struct ctre
 	unfollow(task);
 }
 
-SEC("tp_btf/cgroup_attach_task")
-int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task)
+static __always_inline int attach_to_cgroup(struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
 	struct ctrec_cgroup_key key = key_of(cgroup);
 	__u32 *known = bpf_map_lookup_elem(&cgroups, &key), tid = task->pid, id;
@@ -107,8 +111,13 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 	return 0;
 }
 
-SEC("tp_btf/cgroup_rmdir")
-int BPF_PROG(on_cgroup_rmdir, struct cgroup *cgroup)
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task)
+{
+	return UNPREEMPTED(attach_to_cgroup(cgroup, path, task));
+}
+
+static __always_inline int remove_cgroup(struct cgroup *cgroup)
 {
 	struct ctrec_cgroup_key key = key_of(cgroup);
 	__u32 *known = bpf_map_lookup_elem(&cgroups, &key), id;
@@ -122,6 +131,12 @@ int BPF_PROG(on_cgroup_rmdir, struct cgroup *cgroup)
 	if (container && !container->init_tid) /* nobody ever entered */
 		bpf_map_delete_elem(&containers, &id);
 	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(on_cgroup_rmdir, struct cgroup *cgroup)
+{
+	return UNPREEMPTED(remove_cgroup(cgroup));
 }
 
 #endif

@@ -84,7 +84,7 @@ static __noinline int sample_asker(void *ctx, __u32 check, __u32 container)
 
 static __noinline struct ctrec_check *new_check(struct ctrec_check_key *key)
 {
-	struct ctrec_check check = { .id = __sync_fetch_and_add(&next_check, 1) };
+	struct ctrec_check check = { .id = next_number(NUMBERED_CHECK, &last_check) };
 
 	/* Two CPUs may meet here: the one that loses the race finds the other's entry. */
 	bpf_map_update_elem(&checks, key, &check, BPF_NOEXIST);
@@ -118,7 +118,7 @@ static __always_inline __u32 flags_of(struct task_struct *task, const struct cre
 	__u64 bounding = whole ? cred->cap_bset.val : mask_of(&cred->cap_bset);
 	__u32 flags = verdict ? 0 : CTREC_CHECK_GRANTED;
 
-	if (cred != task->cred || cred != task->real_cred)
+	if (cred != LOAD(task, cred) || cred != LOAD(task, real_cred))
 		flags |= CTREC_CHECK_OVERRIDDEN;
 	if (bounding >> (capability & 63) & 1)
 		flags |= CTREC_CHECK_BOUNDED;
@@ -153,9 +153,9 @@ static __always_inline __u32 ask(void *ctx, struct ctrec_check_key *key, __u32 k
 	}
 	count = bpf_map_lookup_elem(&check_counts, &id);
 	if (count)
-		asked = __sync_fetch_and_add(&count->asked, 1) + 1;
+		asked = add_one_to(&count->asked);
 	else if (!known)
-		asked = __sync_fetch_and_add(&check->asked, 1) + 1;
+		asked = add_one_to(&check->asked);
 	else
 		return id;
 	if (is_sampled(asked, compat, key->number))
@@ -179,27 +179,29 @@ static __always_inline __u32 asked_before(__u32 stack, const struct ctrec_check_
 }
 
 static __always_inline int note_check(void *ctx, const struct cred *cred, struct user_namespace *target, int capability,
-				      __u8 audit, int verdict, const bool typed)
+				      __u8 audit, int verdict, const bool typed, enum turn turn)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 stack = stack_of(task), tid = task->pid, container = 0, space, check, slot;
+	struct task_struct *task = current_task();
+	__u32 stack = stack_of(task), tid = LOAD(task, pid), container = 0, space, check, slot;
 	__u64 entry = threads[stack & (CTREC_THREADS - 1)];
-	bool compat, quick;
+	bool known = entry >> 32 == stack, compat, quick;
 	struct user_namespace *holder;
 	struct ctrec_check_key key = {};
 	struct pt_regs *regs;
 
 	slot = entry;
-	if (entry >> 32 == stack && !slot)
+	if (known && (!slot || !has_turn(task, turn, EVENT_CHECK)))
 		return 0;
 	compat = is_compat(task);
-	quick = entry >> 32 == stack && slot < CTREC_SLOTS && !compat;
+	quick = known && slot < CTREC_SLOTS && !compat;
 	if (quick) {
 		space = slot_spaces[slot & (CTREC_SLOTS - 1)];
 	} else {
 		struct ctrec_task state = {};
 
-		if (task->flags & PF_EXITING || !find_task(task, tid, &state))
+		if (LOAD(task, flags) & PF_EXITING || !find_task(task, tid, &state))
+			return 0;
+		if (!known && !has_turn(task, turn, EVENT_CHECK))
 			return 0;
 		/* Whatever waits is looked at when the call ends: finding the task has reset the cache. */
 		threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | SLOW;
@@ -209,8 +211,8 @@ static __always_inline int note_check(void *ctx, const struct cred *cred, struct
 		if (!slot)
 			return lose(CTREC_LOSS_SLOTS_FULL, container);
 	}
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	key.number = task->flags & PF_IO_WORKER ? NO_CALL : (__s32)regs->orig_ax;
+	regs = registers_of(task);
+	key.number = LOAD(task, flags) & PF_IO_WORKER ? NO_CALL : (__s32)LOAD(regs, orig_ax);
 	key.slot = slot;
 	key.capability = capability;
 	key.audit = audit;
@@ -239,14 +241,32 @@ SEC("tp_btf/cap_capable")
 int BPF_PROG(on_check_tracepoint, const struct cred *cred, struct user_namespace *target,
 	     const struct user_namespace *capable, int capability, int verdict)
 {
-	return note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true);
+	enum turn turn = config.checks_twice ? FIRST : ONLY;
+
+	return UNPREEMPTED(note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true, turn));
+}
+
+SEC("tp_btf/cap_capable")
+int BPF_PROG(on_check_tracepoint_second, const struct cred *cred, struct user_namespace *target,
+	     const struct user_namespace *capable, int capability, int verdict)
+{
+	return UNPREEMPTED(note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true, SECOND));
 }
 
 SEC("fexit/cap_capable")
 int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *target, int capability,
 	     unsigned int options, int verdict)
 {
-	return note_check(ctx, cred, target, capability, audit_of(options), verdict, true);
+	enum turn turn = config.checks_twice ? FIRST : ONLY;
+
+	return UNPREEMPTED(note_check(ctx, cred, target, capability, audit_of(options), verdict, true, turn));
+}
+
+SEC("fexit/cap_capable")
+int BPF_PROG(on_check_fexit_second, const struct cred *cred, struct user_namespace *target, int capability,
+	     unsigned int options, int verdict)
+{
+	return UNPREEMPTED(note_check(ctx, cred, target, capability, audit_of(options), verdict, true, SECOND));
 }
 
 /* Loaded and attached by themselves, to find out whether such a program is run here: a hook may be taken and be mute. */
@@ -301,7 +321,8 @@ int BPF_KRETPROBE(on_check_kretprobe, int verdict)
 
 	if (!question)
 		return 0;
-	note_check(ctx, question->cred, question->target, question->capability, audit_of(question->options), verdict, false);
+	note_check(ctx, question->cred, question->target, question->capability, audit_of(question->options), verdict, false,
+		   ONLY);
 	bpf_map_delete_elem(&questions, &thread);
 	return 0;
 }

@@ -10,8 +10,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "arch.bpf.h"
 #include "maps.bpf.h"
+#include "kernels.bpf.h"
+#include "arch.bpf.h"
 #include "losses.bpf.h"
 #include "programs.bpf.h"
 #include "slots.bpf.h"

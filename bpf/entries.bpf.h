@@ -6,11 +6,22 @@
 #ifndef CTREC_ENTRIES_BPF_H
 #define CTREC_ENTRIES_BPF_H
 
+static __always_inline bool take_entry(__u32 *entry, __u32 stack)
+{
+#ifdef CTREC_OLD
+	return false; /* all of them are in the map */
+#else
+	return !__sync_val_compare_and_swap(entry, 0, stack);
+#endif
+}
+
 static __always_inline void enter(__u32 stack)
 {
-	__u32 one = 1, before = __sync_val_compare_and_swap(&entries[stack & (CTREC_THREADS - 1)], 0, stack);
+	__u32 one = 1, *entry = &entries[stack & (CTREC_THREADS - 1)];
 
-	if (before && before != stack && bpf_map_update_elem(&more_entries, &stack, &one, BPF_ANY))
+	if (*(volatile __u32 *)entry == stack || take_entry(entry, stack))
+		return;
+	if (bpf_map_update_elem(&more_entries, &stack, &one, BPF_ANY))
 		lose(CTREC_LOSS_TASKS_FULL, 0);
 }
 
@@ -26,8 +37,7 @@ static __always_inline bool leave(__u32 stack)
 	return !bpf_map_delete_elem(&more_entries, &stack);
 }
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(on_sys_enter, struct pt_regs *regs)
+static __always_inline int note_entry(struct pt_regs *regs)
 {
 	__u32 stack = number_of_stack(regs, bpf_get_smp_processor_id()), tid;
 	__u64 entry = threads[stack & (CTREC_THREADS - 1)];
@@ -41,6 +51,19 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 	if (bpf_map_lookup_elem(&tasks, &tid))
 		enter(stack);
 	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_sys_enter, struct pt_regs *regs)
+{
+	return UNPREEMPTED(note_entry(regs));
+}
+
+/* To enter twice is to enter once. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_sys_enter_second, struct pt_regs *regs)
+{
+	return UNPREEMPTED(note_entry(regs));
 }
 
 #endif

@@ -6,8 +6,7 @@
 #define SIG_IGN 1 /* SIG_DFL is 0 */
 #define MAX_HANDLERS 255
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int be_born(struct task_struct *parent, struct task_struct *child)
 {
 	__u32 parent_tid = parent->pid;
 	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &parent_tid);
@@ -31,21 +30,32 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return UNPREEMPTED(be_born(parent, child));
+}
+
 /*
  * Just before the point of no return. Here the call's number and ABI are still there; once the new image is in place
  * the kernel has overwritten both (execveat shows as execve, and under the new image's ABI).
  */
-SEC("tp_btf/sched_prepare_exec")
-int BPF_PROG(on_prepare_exec, struct task_struct *task)
+static __always_inline int keep_exec_number(struct task_struct *task)
 {
 	__u32 tid = task->pid;
 	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
 
 	if (!state)
 		return 0;
-	state->exec_number = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), orig_ax);
+	state->exec_number = BPF_CORE_READ(registers_of(task), orig_ax);
 	state->exec_abi = is_compat(task) ? CTREC_ABI_I386 : CTREC_ABI_X86_64;
 	return 0;
+}
+
+SEC("tp_btf/sched_prepare_exec")
+int BPF_PROG(on_prepare_exec, struct task_struct *task)
+{
+	return UNPREEMPTED(keep_exec_number(task));
 }
 
 static __always_inline void count_start(struct ctrec_task *state, __u32 parent)
@@ -111,8 +121,7 @@ static __always_inline void announce_program(struct task_struct *task, struct ct
 	bpf_ringbuf_submit(program, 0);
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+static __always_inline int execute(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	/* A thread that executes takes over its leader's id. */
 	__u32 old_tid = old_pid, tid = task->pid, parent;
@@ -155,8 +164,13 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	return 0;
 }
 
-SEC("tp_btf/signal_deliver")
-int BPF_PROG(on_signal, int number, struct kernel_siginfo *info, struct k_sigaction *action)
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return UNPREEMPTED(execute(task, old_pid, bprm));
+}
+
+static __always_inline int enter_handler(struct k_sigaction *action)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
@@ -170,8 +184,13 @@ int BPF_PROG(on_signal, int number, struct kernel_siginfo *info, struct k_sigact
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task)
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(on_signal, int number, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	return UNPREEMPTED(enter_handler(action));
+}
+
+static __always_inline int die(struct task_struct *task)
 {
 	__u32 tid = task->pid;
 	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &tid);
@@ -183,7 +202,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		return 0;
 	}
 	/* exit and exit_group do not return, so sys_exit never sees them. */
-	number = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), orig_ax);
+	number = BPF_CORE_READ(registers_of(task), orig_ax);
 	compat = is_compat(task);
 	if (is_exit(compat, number)) {
 		struct ctrec_task state = *known;
@@ -194,6 +213,12 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	}
 	unfollow(task);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	return UNPREEMPTED(die(task));
 }
 
 #endif

@@ -43,9 +43,44 @@ struct ctrec_waiting waiting[CTREC_WAITING];
 __u32 slot_spaces[CTREC_SLOTS];
 
 /* Ids for programs and containers; user space numbers those that it enters itself from 2^31. 0 is nobody. */
-__u32 next_program = 1;
-__u32 next_container = 1;
-__u32 next_check = 1;
+__u32 last_program;
+__u32 last_container;
+__u32 last_check;
+
+/* Added to where a write must be seen before a look, by kernels whose only full barrier an addition is. */
+__u64 fence;
+
+/* Ids that each CPU gave, where CPUs cannot share a number (kernels.bpf.h). */
+enum numbered { NUMBERED_PROGRAM, NUMBERED_CONTAINER, NUMBERED_CHECK, NUMBERED };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NUMBERED);
+	__type(key, __u32);
+	__type(value, __u32);
+} numbers SEC(".maps");
+
+/* Who was first, where CPUs cannot decide it among themselves. Needed for a moment: what is old may go. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u8);
+} claims SEC(".maps");
+
+/* What the first of two programs on a hook did for a thread. */
+struct ctrec_marks {
+	__u32 done[2];
+};
+
+enum event { EVENT_CALL, EVENT_CHECK };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ctrec_marks);
+} marks SEC(".maps");
 
 /* The types of wire.h that no map mentions reach the skeleton through this. */
 struct ctrec_wire_types {

@@ -31,7 +31,7 @@ static __always_inline void count_end(__u32 check, __u32 container, __u32 outcom
 {
 	struct ctrec_check_count *count = bpf_map_lookup_elem(&check_counts, &check);
 
-	if (count && !count->outcome && !__sync_val_compare_and_swap(&count->outcome, 0, outcome + 1))
+	if (count && !count->outcome && claim(&count->outcome, outcome + 1, NUMBERED_CHECK, check))
 		count->first_ns = bpf_ktime_get_ns();
 	if (!count || count->outcome != outcome + 1) {
 		count_other_end(check, container, outcome, times);
@@ -112,7 +112,7 @@ static __always_inline bool await_alone(__u32 stack, __u32 slot, __u32 check, co
 	struct ctrec_waiting *place = waiting_of(stack);
 	__u64 before = *(volatile __u64 *)&place->owner, mine = (__u64)stack << 32 | 1;
 
-	if ((__u32)before || __sync_val_compare_and_swap(&place->owner, before, mine) != before)
+	if ((__u32)before || !replace(&place->owner, before, mine))
 		return false;
 	place->check = check;
 	place->slot = slot;

@@ -136,7 +136,7 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 		out->program = *known;
 		return 0;
 	}
-	program = __sync_fetch_and_add(&next_program, 1);
+	program = next_number(NUMBERED_PROGRAM, &last_program);
 	path = bpf_map_lookup_elem(&path_scratch, &zero);
 	if (path) {
 		path->inode = key.inode;

@@ -76,7 +76,7 @@ static __always_inline void left(__u32 container_id)
 	struct ctrec_container *container = bpf_map_lookup_elem(&containers, &container_id);
 	struct ctrec_event *event;
 
-	if (!container || __sync_fetch_and_add(&container->tasks, -1) != 1)
+	if (!container || !take_one_from(&container->tasks))
 		return;
 	container->ended_ns = bpf_ktime_get_ns();
 	event = new_event(CTREC_EVENT_EMPTY, container_id, sizeof(*event));
@@ -179,9 +179,23 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 }
 
 /*
- * A thread that the cache knows nothing of. Compare-and-swap, because another CPU may be moving the thread into a
- * container between the look and the entry.
+ * Notes in the cache that a thread is not recorded, unless another CPU has moved it into a container since the look at
+ * `before`.
  */
+static __always_inline void let_go(__u64 *entry, __u64 before, __u32 stack, __u32 tid)
+{
+	if (replace(entry, before, (__u64)stack << 32))
+		return;
+#ifdef CTREC_OLD
+	/* Whoever moves it writes `tasks` first, then the cache. The addition keeps the write before the look. */
+	*(volatile __u64 *)entry = (__u64)stack << 32;
+	__sync_fetch_and_add(&fence, 1);
+	if (bpf_map_lookup_elem(&tasks, &tid))
+		*(volatile __u64 *)entry = 0;
+#endif
+}
+
+/* A thread that the cache knows nothing of. */
 static __always_inline bool find_task(struct task_struct *task, __u32 tid, struct ctrec_task *out)
 {
 	__u32 stack = stack_of(task);
@@ -195,7 +209,7 @@ static __always_inline bool find_task(struct task_struct *task, __u32 tid, struc
 	}
 	if (adopt(task, out))
 		return true;
-	__sync_val_compare_and_swap(entry, before, (__u64)stack << 32);
+	let_go(entry, before, stack, tid);
 	return false;
 }
 

@@ -22,7 +22,9 @@ PATIENCE=${PATIENCE:-900}
 
 # An apt of its own, which installs nothing: suites of other Debians, from the archive that this machine uses.
 prepare_apt() {
-    [ ! -e "$kept/apt.conf" ] || return 0
+    sum=$(sha256sum <tests/kernels/matrix)
+    [ "$sum" != "$(cat "$kept/matrix.sum" 2>/dev/null || :)" ] || return 0
+    rm -f "$kept/apt/pkgcache.bin"
     mkdir -p "$kept/apt/lists/partial" "$kept/apt/archives/partial" "$kept/none"
     : >"$kept/apt/status"
     # shellcheck disable=SC2016 # apt expands
@@ -47,6 +49,8 @@ APT::Architectures { "amd64"; };
 Acquire::Languages "none";
 END
     mv "$kept/apt.conf.half" "$kept/apt.conf"
+    APT_CONFIG=$kept/apt.conf as_root apt-get -q update >&2
+    printf '%s\n' "$sum" >"$kept/matrix.sum"
 }
 
 # list_source NAME SUITE VERSION
@@ -60,9 +64,9 @@ list_source() {
 
 # Calls a function with the words of each wanted line of the matrix.
 each_kernel() {
-    grep -v '^#' tests/kernels/matrix | while read -r name suite version; do
+    grep -v '^#' tests/kernels/matrix | while read -r name suite version hooks others; do
         case " ${wanted:-$name} " in
-            *" $name "*) "$1" "$name" "$suite" "$version" ;;
+            *" $name "*) "$1" "$name" "$suite" "$version" "$hooks" "$others" ;;
         esac
     done
 }
@@ -103,7 +107,7 @@ fetch() {
     mv "$kept/$1.half" "$kept/$1"
 }
 
-# pack NAME: the files that a machine starts with.
+# pack NAME HOOKS OTHERS: the files that a machine starts with.
 pack() {
     root=$work/$1
     release=$(ls "$kept/$1/lib/modules")
@@ -115,7 +119,8 @@ pack() {
     cp "$work/end" "$root/end"
     cp tests/kernels/init "$root/init"
     chmod 755 "$root/init"
-    printf '%s\n' "CHECKOUT=$PWD" "CTREC=$CARGO_TARGET_DIR/release/ctrec" "ENGINES=$engines" "CTREC_REQUIRE=1" \
+    printf '%s\n' "CHECKOUT=$PWD" "CTREC=$CARGO_TARGET_DIR/release/ctrec" "ENGINES=$engines" "HOOKS=$2" "OTHERS=$3" \
+        "CTREC_REQUIRE=1" \
         >"$root/environment"
     printf '%s\n' "$PWD/tests/kernels/guest.sh" >"$root/script"
     : >"$root/modules"
@@ -144,15 +149,15 @@ boot() {
         -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
         -kernel "$kept/$1/vmlinuz" -initrd "$work/$1.cpio" \
         -append "console=ttyS0 quiet panic=-1 rdinit=/init mitigations=off nokaslr tsc=reliable" </dev/null |
-        tr -d '\r' | tee "$work/$1.log"
+        sed -u 's/\r$//' | tee "$work/$1.log"
     # No test is no success.
     grep -q '^test result: ok\. [1-9]' "$work/$1.log" && grep -qx '@@ended 0' "$work/$1.log"
 }
 
-# try NAME SUITE VERSION
+# try NAME SUITE VERSION HOOKS OTHERS
 try() {
-    fetch "$@"
-    pack "$1"
+    fetch "$1" "$2" "$3"
+    pack "$1" "$4" "$5"
     say "$1: $(ls "$kept/$1/lib/modules")"
     if boot "$1"; then
         echo "passed" >>"$work/outcomes"
@@ -168,7 +173,6 @@ engines=$(find "$CARGO_TARGET_DIR/release/deps" -name 'engines-*' -type f -perm 
 : >"$work/outcomes"
 wanted=
 prepare_apt
-[ -e "$kept/apt/pkgcache.bin" ] || APT_CONFIG=$kept/apt.conf as_root apt-get -q update >&2
 wanted=$*
 for name in "$@"; do
     grep -q "^$name " tests/kernels/matrix || fail "tests/kernels/matrix has no kernel $name"

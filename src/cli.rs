@@ -18,7 +18,7 @@ use crate::help;
 pub(crate) use machine::{Doctor, Inspect, Run, RuntimeName};
 pub(crate) use pages::{Completions, Man, ShellName};
 pub(crate) use recommend::{BaselineName, DialectName, PolicyOptions, Recommend};
-pub(crate) use record::{Record, Refusals, TableFormat};
+pub(crate) use record::{Hook, Record, Refusals, TableFormat};
 pub(crate) use recorded::{Caps, CapsFormat, List, Report, ReportFormat, Verify};
 
 /// Where `record` writes and the other commands read by default.

@@ -12,13 +12,15 @@ use libbpf_rs::{Link, OpenProgramMut, ProgramMut, set_print};
 
 use ctrec_recording::Hook;
 
+use crate::error::RecordError;
+use crate::kernel::Preemption;
 use crate::requirements;
 use crate::skel::{CtrecProgs, CtrecSkelBuilder, OpenCtrecProgs};
 use crate::symbols;
 
 /// One of the three, in the order in which they are tried: the first two see the options of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CheckHook {
+pub enum CheckHook {
     /// `fexit/cap_capable`: wants a kernel that may be patched at run time.
     Fexit,
     /// `kprobe/cap_capable` with its kretprobe.
@@ -37,12 +39,35 @@ const TRACEPOINT_ARGUMENTS: usize = 6;
 const MERGED: &str = "checks in functions that the compiler merged with it (memory accounting's probe, capset)";
 
 impl CheckHook {
-    /// The first that is heard of a check on this kernel.
-    pub(crate) fn find(btf: &Btf<'_>) -> Option<Self> {
+    /// The one that is wanted, else the first that is heard of a check on this kernel.
+    pub(crate) fn find(btf: &Btf<'_>, wanted: Option<Self>) -> Result<Option<Self>, RecordError> {
         let has_options = has_options(btf);
         let candidates =
             [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
-        candidates.into_iter().find(|(hook, in_btf)| *in_btf && hook.is_heard()).map(|(hook, _)| hook)
+        let mut candidates = candidates.into_iter().filter(|(hook, _)| wanted.is_none_or(|wanted| wanted == *hook));
+        let found = candidates.find(|(hook, in_btf)| *in_btf && hook.is_heard()).map(|(hook, _)| hook);
+        match (found, wanted) {
+            (None, Some(wanted)) => Err(RecordError::NoCheckHook { hook: wanted.name() }),
+            _ => Ok(found),
+        }
+    }
+
+    /// What it is called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fexit => "fexit/cap_capable",
+            Self::Kprobe => "kprobe/cap_capable",
+            Self::Tracepoint => "tp_btf/cap_capable",
+        }
+    }
+
+    /// Whether it takes two programs to miss nothing. A kprobe's run with preemption off.
+    pub(crate) fn is_twice(self, preemption: Preemption) -> bool {
+        match self {
+            Self::Fexit => preemption.on_functions,
+            Self::Kprobe => false,
+            Self::Tracepoint => preemption.on_tracepoints,
+        }
     }
 
     /// Whether a program there is run. That the kernel takes one is not enough: with `kernel.ftrace_enabled=0`, Linux 6.1
@@ -60,6 +85,11 @@ impl CheckHook {
         for mut program in open.open_object_mut().progs_mut() {
             let wanted = program.name() == self.trial();
             program.set_autoload(wanted);
+        }
+        // It uses none of them, and not every kernel has every kind.
+        for mut map in open.open_object_mut().maps_mut() {
+            let of_globals = map.name().to_string_lossy().contains('.');
+            map.set_autocreate(of_globals)?;
         }
         let skel = open.load()?;
         let Some(program) = skel.object().progs_mut().find(|program| program.name() == self.trial()) else {
@@ -81,23 +111,17 @@ impl CheckHook {
 
     /// As the header names it.
     pub(crate) fn describe(self) -> Hook {
-        let (name, blind_to) = match self {
-            Self::Fexit => ("fexit/cap_capable", vec![MERGED]),
-            Self::Kprobe => (
-                "kprobe/cap_capable",
-                vec![MERGED, "checks beyond those that the kernel's return probes follow at once"],
-            ),
-            Self::Tracepoint => (
-                "tp_btf/cap_capable",
-                vec!["whether a check is audited or a probe (told by the kernel functions that asked)"],
-            ),
+        let blind_to = match self {
+            Self::Fexit => vec![MERGED],
+            Self::Kprobe => vec![MERGED, "checks beyond those that the kernel's return probes follow at once"],
+            Self::Tracepoint => vec!["whether a check is audited or a probe (told by the kernel functions that asked)"],
         };
         let hidden = (!symbols::are_shown()).then_some("which kernel function asked (kernel.kptr_restrict hides them)");
-        Hook { name: name.to_owned(), blind_to: blind_to.into_iter().chain(hidden).map(str::to_owned).collect() }
+        Hook { name: self.name().to_owned(), blind_to: blind_to.into_iter().chain(hidden).map(str::to_owned).collect() }
     }
 
     /// Chooses which programs are loaded.
-    pub(crate) fn choose(chosen: Option<Self>, progs: &mut OpenCtrecProgs<'_>) {
+    pub(crate) fn choose(chosen: Option<Self>, twice: bool, progs: &mut OpenCtrecProgs<'_>) {
         progs.try_fexit.set_autoload(false);
         progs.try_kretprobe.set_autoload(false);
         progs.try_tracepoint.set_autoload(false);
@@ -106,16 +130,24 @@ impl CheckHook {
         load(&mut progs.on_check_kprobe, Self::Kprobe);
         load(&mut progs.on_check_kretprobe, Self::Kprobe);
         load(&mut progs.on_check_tracepoint, Self::Tracepoint);
+        let second = |program: &mut OpenProgramMut<'_>, hook| program.set_autoload(twice && chosen == Some(hook));
+        second(&mut progs.on_check_fexit_second, Self::Fexit);
+        second(&mut progs.on_check_tracepoint_second, Self::Tracepoint);
     }
 
-    /// Attaches it. The verdict before the question: a return that nobody asked for is passed over.
-    pub(crate) fn attach(self, progs: &CtrecProgs<'_>) -> libbpf_rs::Result<Vec<Link>> {
-        let attach = |program: &ProgramMut<'_>| program.attach();
-        match self {
-            Self::Fexit => Ok(vec![attach(&progs.on_check_fexit)?]),
-            Self::Kprobe => Ok(vec![attach(&progs.on_check_kretprobe)?, attach(&progs.on_check_kprobe)?]),
-            Self::Tracepoint => Ok(vec![attach(&progs.on_check_tracepoint)?]),
+    /// Attaches it.
+    pub(crate) fn attach(self, preemption: Preemption, progs: &CtrecProgs<'_>) -> libbpf_rs::Result<Vec<Link>> {
+        let mut programs: Vec<&ProgramMut<'_>> = match self {
+            // Of programs on a function the last that was attached runs first.
+            Self::Fexit => vec![&progs.on_check_fexit_second, &progs.on_check_fexit],
+            // The verdict before the question: a return that nobody asked for is passed over.
+            Self::Kprobe => vec![&progs.on_check_kretprobe, &progs.on_check_kprobe],
+            Self::Tracepoint => vec![&progs.on_check_tracepoint, &progs.on_check_tracepoint_second],
+        };
+        if self != Self::Kprobe && !self.is_twice(preemption) {
+            programs.retain(|program| !program.name().to_string_lossy().ends_with("_second"));
         }
+        programs.into_iter().map(|program| program.attach()).collect()
     }
 }
 

@@ -39,10 +39,18 @@ pub enum RecordError {
     },
     /// A tracepoint that is not there.
     #[error(
-        "this kernel has no tracepoint {hook}, without which calls cannot be told apart; Linux 5.15 or newer has it"
+        "this kernel has no tracepoint {hook}, without which calls cannot be told apart; Linux 5.10 or newer has it"
     )]
     NoHook {
         /// Name of the tracepoint.
+        hook: &'static str,
+    },
+    /// The hook on capability checks that was asked for.
+    #[error(
+        "no program at {hook} is run on this kernel; leave out --check-hook, and the first hook that is heard is taken"
+    )]
+    NoCheckHook {
+        /// Name of the hook.
         hook: &'static str,
     },
     /// No cgroup hierarchy.

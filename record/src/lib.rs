@@ -43,6 +43,7 @@ pub mod fuzzing {
     pub use crate::wire::fuzzing::record;
 }
 
+pub use check_hook::CheckHook;
 pub use containers::{Basis, Matcher};
 pub use engine::{Host, LiveContainer, live_containers};
 pub use error::RecordError;

@@ -3,3 +3,8 @@
 #![allow(warnings, unsafe_code, clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
 
 include!(concat!(env!("OUT_DIR"), "/ctrec.skel.rs"));
+
+/// Of the two builds of the kernel side the one for this kernel; called by the generated code.
+fn choose(today: &'static [u8], old: &'static [u8]) -> &'static [u8] {
+    if crate::kernel::is_old() { old } else { today }
+}

@@ -4,6 +4,7 @@
 //! `answers`), what recording needs (see `requirements`).
 
 mod answers;
+mod verified;
 
 use std::path::Path;
 
@@ -13,9 +14,11 @@ use crate::cgroups::Hierarchies;
 use crate::check_hook::CheckHook;
 use crate::engine::{Host, installed};
 use crate::error::{RecordError, chain};
-use crate::kernel::{Kernel, Parts, Storage};
+use crate::kernel::{Kernel, Parts, Storage, is_old};
 use crate::requirements::{self, NEEDED, PREPARE_EXEC, SYS_ENTER};
 use crate::symbols;
+use answers::Build;
+use verified::NUMBERS;
 
 /// What a kernel and a user offer for recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct Survey {
     pub machine: String,
     /// One a question.
     pub answers: Vec<Answer>,
+    /// Instructions that the kernel's verifier looked at for each program, by its name.
+    pub verified: Vec<(String, u64)>,
 }
 
 /// What was found out about one thing.
@@ -69,15 +74,16 @@ pub fn survey() -> Result<Survey, RecordError> {
     let may_load = permission.is_ok();
     let types = requirements::types();
     let has = |name: &str| types.as_ref().ok().map(|btf| requirements::has_hook(btf, name));
-    let loaded = requirements::check().is_ok().then(|| try_to_load(has(SYS_ENTER) == Some(true)));
-    let hook = loaded.as_ref().and_then(|loaded| loaded.as_ref().ok().copied());
+    let (loaded, verified) =
+        verified::while_loading(|| requirements::check().is_ok().then(|| try_to_load(has(SYS_ENTER) == Some(true))));
+    let hook = loaded.as_ref().and_then(|loaded| loaded.as_ref().ok().map(|(_, hook)| *hook));
     let hierarchies = Hierarchies::read(Path::new("/proc"));
 
     let mut answers = vec![answers::permission(&permission), answers::types(types.as_ref().map(drop))];
     answers.extend(NEEDED.into_iter().map(|name| answers::needed(requirements::bare(name), has(name))));
     answers.push(answers::prepare_exec(has(PREPARE_EXEC)));
     answers.push(answers::sys_enter(has(SYS_ENTER)));
-    answers.push(answers::programs(loaded.map(|loaded| loaded.map(drop))));
+    answers.push(answers::programs(loaded.map(|loaded| loaded.map(|(build, _)| build))));
     answers.push(hook.map_or_else(answers::untried_check_hook, answers::check_hook));
     answers.push(answers::symbols(may_load.then(symbols::are_shown)));
     answers.push(answers::cgroups(hierarchies.as_ref()));
@@ -86,12 +92,20 @@ pub fn survey() -> Result<Survey, RecordError> {
         answers.push(answers::own_cgroup(&own.mount, writable));
     }
     answers.extend(answers::engines(&installed(&Host::default())));
-    Ok(Survey { kernel: text(names.release()), machine: text(names.machine()), answers })
+    Ok(Survey { kernel: text(names.release()), machine: text(names.machine()), answers, verified })
 }
 
 /// Loads what a recording of everything loads, and gives the hook that would count capability checks.
-fn try_to_load(exact_refusals: bool) -> Result<Option<CheckHook>, String> {
+fn try_to_load(exact_refusals: bool) -> Result<(Build, Option<CheckHook>), String> {
     let mut storage = Storage::new();
-    let kernel = Kernel::load(&mut storage, Parts { discover: true, exact_refusals }).map_err(|error| chain(&error))?;
-    Ok(kernel.check_hook())
+    let parts = Parts { discover: true, exact_refusals, check_hook: None, log_level: NUMBERS };
+    let kernel = Kernel::load(&mut storage, parts).map_err(|error| chain(&error))?;
+    let build = if is_old() {
+        Build::Old
+    } else if kernel.counts_twice() {
+        Build::Twice
+    } else {
+        Build::Today
+    };
+    Ok((build, kernel.check_hook()))
 }

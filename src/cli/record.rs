@@ -35,6 +35,9 @@ pub(crate) struct Record {
     /// How calls that the filter in force refuses are told from others that fail
     #[arg(long, value_enum, default_value_t)]
     pub(crate) refused: Refusals,
+    /// Hook on capability checks; without it, the first of them that this kernel runs a program at
+    #[arg(long, value_enum)]
+    pub(crate) check_hook: Option<Hook>,
     /// Record this command in a cgroup of its own, and nobody else
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -47,6 +50,16 @@ pub(crate) enum Refusals {
     Judged,
     /// By a second hook, which costs as much again: nothing is left open
     Exact,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Hook {
+    /// At the function's return: sees the options of a check
+    Fexit,
+    /// At its entry and its return, by breakpoints: sees them too, and costs more
+    Kprobe,
+    /// At the kernel's tracepoint (Linux 6.14+): does not see them
+    Tracepoint,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

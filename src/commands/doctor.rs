@@ -14,11 +14,12 @@ use crate::cli::{AnswerFormat, Doctor};
 use crate::exit;
 use crate::output::{look_of_stdout, print};
 
-pub(super) fn run(options: &Doctor) -> anyhow::Result<ExitCode> {
+pub(super) fn run(options: &Doctor, verbose: bool) -> anyhow::Result<ExitCode> {
     let mut survey = survey()?;
     survey.answers.push(libseccomp(&Library::here()?));
     survey.answers.extend(machine::answers());
     print(&match options.format {
+        AnswerFormat::Text if verbose => text(&survey, look_of_stdout()) + &verified(&survey),
         AnswerFormat::Text => text(&survey, look_of_stdout()),
         AnswerFormat::Json => json_of(&survey),
     })?;
@@ -74,6 +75,14 @@ fn text(survey: &Survey, look: Look) -> String {
     out
 }
 
+/// What each program cost the kernel's verifier.
+fn verified(survey: &Survey) -> String {
+    let widest = survey.verified.iter().map(|(program, _)| program.len()).max().unwrap_or_default();
+    let line = |(program, count): &(String, u64)| format!("{program:<widest$}  {count:>9}\n");
+    let lines: String = survey.verified.iter().map(line).collect();
+    format!("\nprograms, and the instructions that the kernel's verifier looked at in each:\n{lines}")
+}
+
 /// Columns of a state.
 const STATE: usize = 11;
 /// A column of text that is narrower is hard to read.
@@ -98,6 +107,7 @@ fn json_of(survey: &Survey) -> String {
         "machine": survey.machine,
         "can_record": survey.can_record(),
         "answers": answers,
+        "verified_instructions": survey.verified.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
     });
     json(&value).expect("a value of JSON is JSON")
 }
@@ -110,7 +120,7 @@ mod tests {
     fn one_line_an_answer_and_nothing_that_a_terminal_obeys() {
         let answer = |state, text: &str| Answer { subject: "cgroups".to_owned(), state, text: text.to_owned() };
         let answers = vec![answer(State::NotTried, "a\u{1b}[2J\nb"), answer(State::Missing, "mount one")];
-        let survey = Survey { kernel: "6.1.0".to_owned(), machine: "x86_64".to_owned(), answers };
+        let survey = Survey { kernel: "6.1.0".to_owned(), machine: "x86_64".to_owned(), answers, verified: Vec::new() };
         let shown = text(&survey, Look::PLAIN);
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines.len(), 4, "{shown}");
@@ -128,7 +138,12 @@ mod tests {
                 state: State::Ok,
                 text: "a word ".repeat(30),
             });
-            let survey = Survey { kernel: "6.1.0".to_owned(), machine: "x86_64".to_owned(), answers: answers.into() };
+            let survey = Survey {
+                kernel: "6.1.0".to_owned(),
+                machine: "x86_64".to_owned(),
+                answers: answers.into(),
+                verified: Vec::new(),
+            };
             super::text(&survey, Look::on_terminal(columns))
         };
         for columns in [40, 60, 80, 200] {

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify(options) => verify::run(&options, quiet),
         Command::Run(options) => run::run(&options, quiet),
         Command::Inspect(options) => inspect::run(&options),
-        Command::Doctor(options) => doctor::run(&options),
+        Command::Doctor(options) => doctor::run(&options, verbose),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => man::run(&options),
     }

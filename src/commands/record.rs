@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use ctrec_analyze::select::Pattern;
-use ctrec_record::{Basis, Options, Target, record};
+use ctrec_record::{Basis, CheckHook, Options, Target, record};
 use ctrec_recording::Format;
 
-use crate::cli::{Record, Refusals, TableFormat};
+use crate::cli::{Hook, Record, Refusals, TableFormat};
 use shown::{Shown, Volume};
 
 pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
@@ -35,6 +35,11 @@ pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Resul
         tick: shown.tick(),
         target: target(options)?,
         exact_refusals: matches!(options.refused, Refusals::Exact),
+        check_hook: options.check_hook.map(|hook| match hook {
+            Hook::Fexit => CheckHook::Fexit,
+            Hook::Kprobe => CheckHook::Kprobe,
+            Hook::Tracepoint => CheckHook::Tracepoint,
+        }),
         ctrec_version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: owner(),
     };

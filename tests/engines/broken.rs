@@ -89,7 +89,7 @@ fn a_kernel_without_a_hook_is_told_which_one_it_lacks() {
     ] {
         hide_tracepoint(hook, &folder);
         let outcome = in_own_mounts(&format!("{OTHER_BTF} \"$0\" record --output \"$1/store\" --duration 1s"), &folder);
-        assert_refused(&outcome, 3, &[&format!("no tracepoint {hook},"), "Linux 5.15 or newer"]);
+        assert_refused(&outcome, 3, &[&format!("no tracepoint {hook},"), "Linux 5.10 or newer"]);
         let outcome = in_own_mounts(&format!("{OTHER_BTF} \"$0\" record --output \"$1/store\" -- true"), &folder);
         assert_refused(&outcome, 125, &[&format!("no tracepoint {hook},")]);
     }

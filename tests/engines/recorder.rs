@@ -19,7 +19,8 @@ pub(crate) fn ctrec(words: &[&str]) -> Outcome {
     run(&[&[env!("CARGO_BIN_EXE_ctrec")], words].concat())
 }
 
-/// Runs `ctrec record -- COMMAND` to its end; gives how it ended and what it recorded of the command.
+/// Runs `ctrec record -- COMMAND` to its end; gives how it ended and what it recorded of the command. The environment may
+/// choose the hook on capability checks (`CTREC_CHECK_HOOK`), as scripts/kernels.sh does.
 pub(crate) fn record_command(command: &[&str]) -> (Outcome, Recorded) {
     record_command_with(&[], command)
 }
@@ -27,7 +28,9 @@ pub(crate) fn record_command(command: &[&str]) -> (Outcome, Recorded) {
 /// Like [`record_command`], with more options.
 pub(crate) fn record_command_with(options: &[&str], command: &[&str]) -> (Outcome, Recorded) {
     let store = TempDir::with_prefix("ctrec-store-").expect("a temporary folder can be made");
-    let outcome = ctrec(&[&["record", "--output", text(store.path())], options, &["--"], command].concat());
+    let hook = std::env::var("CTREC_CHECK_HOOK").unwrap_or_default();
+    let hook: &[&str] = if hook.is_empty() { &[] } else { &["--check-hook", &hook] };
+    let outcome = ctrec(&[&["record", "--output", text(store.path())], hook, options, &["--"], command].concat());
     let name = Path::new(command[0]).file_name().and_then(|name| name.to_str()).expect("a command has a name");
     let recorded = Recorded::read(store.path(), name);
     (outcome, recorded)

@@ -10,7 +10,17 @@ set +a
 echo 1 >/proc/sys/kernel/bpf_stats_enabled
 code=0
 uname -r
-"$CTREC" doctor --color never
-cd "$CHECKOUT" && "$ENGINES" --color never --test-threads=1 counting || code=$?
+"$CTREC" doctor -v --color never
+# Calls, then checks by each hook.
+cd "$CHECKOUT"
+"$ENGINES" --color never --test-threads=1 counting:: refused_exactly || code=$?
+for hook in $(echo "$HOOKS" | tr , ' '); do
+    echo "@@hook $hook"
+    CTREC_CHECK_HOOK=$hook "$ENGINES" --color never --test-threads=1 counting_checks || code=$?
+done
+if [ "$OTHERS" != - ]; then
+    # shellcheck disable=SC2046 # words
+    "$ENGINES" --color never --test-threads=1 $(echo "$OTHERS" | tr , ' ') || code=$?
+fi
 echo "@@ended $code"
 /run/end "$code"

@@ -1,12 +1,13 @@
 //! The kernel side as user space sees it: load, attach, the maps, detach.
 //!
 //! Lives here: programs, loaded and attached. Beside it: `containers`, which are entered and given back; `counts`, which are
-//! read; `maps`, how one entry is. Does not: what the kernel must offer (see `requirements`), events (see `events`), what the
+//! read; `differences` between kernels; `maps`, how one entry is. Does not: what the kernel must offer (see `requirements`), events (see `events`), what the
 //! numbers mean (see `counters`), which container is which.
 
 mod batch;
 mod containers;
 mod counts;
+mod differences;
 mod maps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,8 @@ use crate::requirements;
 use crate::skel::{CtrecSkel, CtrecSkelBuilder};
 use crate::values;
 use crate::wire;
+
+pub(crate) use differences::{Preemption, is_old};
 
 /// Where libbpf keeps the object; outlives [`Kernel`].
 #[derive(Debug)]
@@ -58,6 +61,10 @@ pub(crate) struct Parts {
     pub(crate) discover: bool,
     /// Count what filters answered, by a second hook.
     pub(crate) exact_refusals: bool,
+    /// The hook on capability checks; `None`: the first that is heard.
+    pub(crate) check_hook: Option<CheckHook>,
+    /// What the verifier says of each program; 0: nothing.
+    pub(crate) log_level: u32,
 }
 
 /// The loaded kernel side.
@@ -68,6 +75,7 @@ pub(crate) struct Kernel<'storage> {
     exact_exec: bool,
     exact_refusals: bool,
     check_hook: Option<CheckHook>,
+    preemption: Preemption,
     /// Containers that user space enters. The kernel side numbers its own, from 1.
     next_container: u32,
     /// Counters, by bank of slots. Kept for the next slots when their owners are gone.
@@ -88,13 +96,21 @@ impl<'storage> Kernel<'storage> {
         requirements::check()?;
         let load = |source| RecordError::Load { source };
         let btf = requirements::types()?;
-        let check_hook = CheckHook::find(&btf);
+        let check_hook = CheckHook::find(&btf, parts.check_hook)?;
+        let preemption = Preemption::find(&btf);
+        let checks_twice = check_hook.is_some_and(|hook| hook.is_twice(preemption));
         let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
         let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
         let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
         open.progs.on_prepare_exec.set_autoload(exact_exec);
         open.progs.on_sys_enter.set_autoload(parts.exact_refusals);
-        CheckHook::choose(check_hook, &mut open.progs);
+        open.progs.on_sys_enter_second.set_autoload(parts.exact_refusals && preemption.on_tracepoints);
+        open.progs.on_sys_exit_second.set_autoload(preemption.on_tracepoints);
+        open.maps.marks.set_autocreate(preemption.on_tracepoints || checks_twice).map_err(load)?;
+        CheckHook::choose(check_hook, checks_twice, &mut open.progs);
+        for mut program in open.open_object_mut().progs_mut() {
+            program.set_log_level(parts.log_level);
+        }
         let rodata = open.maps.rodata_data.as_mut().ok_or(RecordError::Skeleton)?;
         rodata.kept_arguments = values::kept_arguments();
         let config = &mut rodata.config;
@@ -102,12 +118,26 @@ impl<'storage> Kernel<'storage> {
         config.discover = parts.discover.into();
         config.prepare_exec = exact_exec.into();
         config.entries = parts.exact_refusals.into();
+        config.hold = (preemption.on_tracepoints && preemption.can_be_held).into();
+        config.calls_twice = preemption.on_tracepoints.into();
+        config.checks_twice = checks_twice.into();
         let template = cells::create(cpus).map_err(load)?;
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
         let skel = open.load().map_err(load)?;
         let (links, exact_refusals) = (Vec::new(), parts.exact_refusals);
         let (banks, resting, next_container) = (BTreeMap::new(), BTreeSet::new(), 1 << 31);
-        let kernel = Self { skel, links, cpus, exact_exec, exact_refusals, check_hook, next_container, banks, resting };
+        let kernel = Self {
+            skel,
+            links,
+            cpus,
+            exact_exec,
+            exact_refusals,
+            check_hook,
+            preemption,
+            next_container,
+            banks,
+            resting,
+        };
         // What is pushed last is taken first: the first bank is filled before the second is made.
         for slot in (1..wire::SLOTS).rev() {
             kernel.free_slot(slot)?;
@@ -126,11 +156,14 @@ impl<'storage> Kernel<'storage> {
             ("cgroup_rmdir", &progs.on_cgroup_rmdir),
             ("cgroup_attach_task", &progs.on_cgroup_attach),
             ("cgroup_mkdir", &progs.on_cgroup_mkdir),
-            ("sys_exit", &progs.on_sys_exit),
         ];
+        let twice = self.preemption.on_tracepoints;
         if self.exact_refusals {
-            all.insert(all.len() - 1, ("sys_enter", &progs.on_sys_enter)); /* before the end of a call is looked at */
+            all.push(("sys_enter", &progs.on_sys_enter)); /* before the end of a call is looked at */
+            all.extend(twice.then_some(("sys_enter", &progs.on_sys_enter_second)));
         }
+        all.push(("sys_exit", &progs.on_sys_exit));
+        all.extend(twice.then_some(("sys_exit", &progs.on_sys_exit_second)));
         if self.exact_exec {
             all.insert(0, ("sched_prepare_exec", &progs.on_prepare_exec));
         }
@@ -139,7 +172,9 @@ impl<'storage> Kernel<'storage> {
             self.links.push(link);
         }
         if let Some(hook) = self.check_hook {
-            let links = hook.attach(progs).map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
+            let links = hook
+                .attach(self.preemption, progs)
+                .map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
             self.links.extend(links);
         }
         Ok(())
@@ -173,6 +208,11 @@ impl<'storage> Kernel<'storage> {
         self.check_hook
     }
 
+    /// Whether calls are counted by two programs.
+    pub(crate) fn counts_twice(&self) -> bool {
+        self.preemption.on_tracepoints
+    }
+
     /// Both clocks at one moment.
     pub(crate) fn clocks(&self) -> Result<Moment, RecordError> {
         let run = self.skel.progs.read_clocks.test_run(ProgramInput::default());
@@ -185,15 +225,17 @@ impl<'storage> Kernel<'storage> {
         self.skel.object().progs().filter(ProgramImpl::autoload)
     }
 
-    /// Times that a program was not run because it was running on that CPU already, by program.
+    /// Times that a program was not run because it was running on that CPU already, by program. Where there are two, no
+    /// more events can have gone past both than past the one that was passed by less.
     pub(crate) fn recursion_misses(&self) -> Result<BTreeMap<String, u64>, RecordError> {
         let mut misses = BTreeMap::new();
         for program in self.loaded() {
             let count = recursion_misses(program.as_fd()).map_err(|source| RecordError::Programs { source })?;
-            if count != 0 {
-                misses.insert(program.name().to_string_lossy().into_owned(), count);
-            }
+            let name = program.name().to_string_lossy().into_owned();
+            let name = name.strip_suffix("_second").map(str::to_owned).unwrap_or(name);
+            misses.entry(name).and_modify(|other: &mut u64| *other = count.min(*other)).or_insert(count);
         }
+        misses.retain(|_, count| *count != 0);
         Ok(misses)
     }
 

@@ -51,7 +51,9 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
     let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;
     let mut storage = Storage::new();
     let discover = matches!(options.target, Target::Containers { .. });
-    let kernel = Kernel::load(&mut storage, Parts { discover, exact_refusals: options.exact_refusals })?;
+    let parts =
+        Parts { discover, exact_refusals: options.exact_refusals, check_hook: options.check_hook, log_level: 0 };
+    let kernel = Kernel::load(&mut storage, parts)?;
     // Loading takes a second or more, and records nothing.
     let header = Header { hooks: kernel.hooks(), ..header::header(options, layout)? };
     let writer = RunWriter::create(&options.store, &header, options.format)?;

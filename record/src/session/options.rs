@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ctrec_recording::Format;
 
+use crate::check_hook::CheckHook;
 use crate::containers::{Basis, Matcher};
 
 /// What to record.
@@ -26,6 +27,8 @@ pub struct Options {
     pub target: Target,
     /// Count exactly what filters answered, by a second hook.
     pub exact_refusals: bool,
+    /// The hook on capability checks; `None`: the first that is heard.
+    pub check_hook: Option<CheckHook>,
     /// Version that goes into the header.
     pub ctrec_version: String,
     /// User and group that the store is left to.

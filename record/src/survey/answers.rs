@@ -75,17 +75,37 @@ pub(super) fn sys_enter(is_there: Option<bool>) -> Answer {
             subject,
             State::Limited,
             "no record --refused exact: without it, what a filter refused is judged by the filter and the errno; \
-             Linux 5.15 or newer has it",
+             Linux 5.10 or newer has it",
         ),
         None => not_tried(subject, WITHOUT_TYPES),
     }
 }
 
+/// The recording programs that a kernel takes.
+pub(super) enum Build {
+    /// As they are meant.
+    Today,
+    /// For kernels that lack what they use.
+    Old,
+    /// Two on a hook, since the kernel preempts them.
+    Twice,
+}
+
 /// Whether the kernel takes the recording programs; `None`: something that they need is missing.
-pub(super) fn programs(loaded: Option<Result<(), String>>) -> Answer {
+pub(super) fn programs(loaded: Option<Result<Build, String>>) -> Answer {
     let subject = "recording programs";
     match loaded {
-        Some(Ok(())) => answer(subject, State::Ok, "the kernel takes them"),
+        Some(Ok(Build::Today)) => answer(subject, State::Ok, "the kernel takes them"),
+        Some(Ok(Build::Old)) => answer(
+            subject,
+            State::Limited,
+            "the kernel takes those for Linux before 5.15: counts are as exact, each call and check costs more",
+        ),
+        Some(Ok(Build::Twice)) => answer(
+            subject,
+            State::Limited,
+            "the kernel takes them, and may take the CPU from one that runs: calls are counted by two, at twice the cost",
+        ),
         Some(Err(error)) => answer(
             subject,
             State::Missing,
