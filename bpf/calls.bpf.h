@@ -65,20 +65,15 @@ static __always_inline void saw_return(__u32 tid)
 		state->adopted = 0;
 }
 
-static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result, bool refused, enum turn turn)
+static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result, bool refused)
 {
 	bool compat = is_compat(task), loading = false;
-	__s32 number = regs->orig_ax;
+	__s32 number = LOAD(regs, orig_ax);
 	struct ctrec_task state = {};
 	__u32 tid = LOAD(task, pid), slot;
 
 	if (!find_task(task, tid, &state))
 		return 0;
-	if (turn != TAKEN) {
-		if (!has_turn(task, turn, EVENT_CALL))
-			return 0;
-		refused = config.entries && !leave(stack_of(task));
-	}
 	if (sets_capabilities(compat, number) && !result)
 		note_capset(task, tid);
 	settle_checks(tid, stack_of(task), state.container, outcome_of(result));
@@ -150,33 +145,29 @@ static __noinline bool settle_waiting(__u32 stack, __u32 slot, long result)
 	return true;
 }
 
-static __always_inline int count_call(struct pt_regs *regs, long result, enum turn turn)
+static __always_inline int count_call(struct pt_regs *regs, struct task_struct *task, __u32 stack, __u32 cpu, long result)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), stack, slot, bank, index;
-	struct task_struct *task;
+	__u64 entry = threads[stack & (CTREC_THREADS - 1)];
+	__u32 slot = entry, bank, index;
 	struct ctrec_cells *mine;
 	struct ctrec_cell *cell;
 	bool refused = false;
 	__s32 number;
 	void *inner;
-	__u64 entry;
 
-	stack = number_of_stack(regs, cpu);
-	entry = threads[stack & (CTREC_THREADS - 1)];
-	slot = entry;
 	if (entry >> 32 == stack && !slot)
 		return 0;
-	task = current_task();
-	if (entry >> 32 != stack)
-		goto slow;
-	if (!has_turn(task, turn, EVENT_CALL))
-		return 0;
-	turn = TAKEN;
+	if (!task)
+		task = current_task();
+	if (!regs)
+		regs = registers_of(task);
 	if (config.entries && !leave(stack)) {
 		refused = true;
 		goto slow;
 	}
-	number = regs->orig_ax;
+	if (entry >> 32 != stack)
+		goto slow;
+	number = LOAD(regs, orig_ax);
 	if (slot == WAITING)
 		slot = waiting_of(stack)->slot;
 	if ((__u32)number >= CTREC_CELLS || is_compat(task) || needs_care(number))
@@ -203,19 +194,30 @@ static __always_inline int count_call(struct pt_regs *regs, long result, enum tu
 		note_values(regs, slot, false, failed(result));
 	return 0;
 slow:
-	return slow_exit(task, regs, result, refused, turn);
+	return slow_exit(task, regs, result, refused);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
-	return UNPREEMPTED(count_call(regs, result, config.calls_twice ? FIRST : ONLY));
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return count_call(regs, 0, number_of_stack(regs, cpu), cpu, result);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_sys_exit_second, struct pt_regs *regs, long result)
+/* As perf hands it over. */
+struct sys_exit {
+	__u64 common;
+	long number;
+	long result;
+};
+
+SEC("tp/raw_syscalls/sys_exit")
+int on_sys_exit_perf(struct sys_exit *exit)
 {
-	return UNPREEMPTED(count_call(regs, result, SECOND));
+	struct task_struct *task = current_task();
+
+	return count_call(0, task, stack_of(task), bpf_get_smp_processor_id(), exit->result);
 }
 
 #endif

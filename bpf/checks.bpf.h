@@ -179,7 +179,7 @@ static __always_inline __u32 asked_before(__u32 stack, const struct ctrec_check_
 }
 
 static __always_inline int note_check(void *ctx, const struct cred *cred, struct user_namespace *target, int capability,
-				      __u8 audit, int verdict, const bool typed, enum turn turn)
+				      __u8 audit, int verdict, const bool typed)
 {
 	struct task_struct *task = current_task();
 	__u32 stack = stack_of(task), tid = LOAD(task, pid), container = 0, space, check, slot;
@@ -190,7 +190,7 @@ static __always_inline int note_check(void *ctx, const struct cred *cred, struct
 	struct pt_regs *regs;
 
 	slot = entry;
-	if (known && (!slot || !has_turn(task, turn, EVENT_CHECK)))
+	if (known && !slot)
 		return 0;
 	compat = is_compat(task);
 	quick = known && slot < CTREC_SLOTS && !compat;
@@ -200,8 +200,6 @@ static __always_inline int note_check(void *ctx, const struct cred *cred, struct
 		struct ctrec_task state = {};
 
 		if (LOAD(task, flags) & PF_EXITING || !find_task(task, tid, &state))
-			return 0;
-		if (!known && !has_turn(task, turn, EVENT_CHECK))
 			return 0;
 		/* Whatever waits is looked at when the call ends: finding the task has reset the cache. */
 		threads[stack & (CTREC_THREADS - 1)] = (__u64)stack << 32 | SLOW;
@@ -241,32 +239,14 @@ SEC("tp_btf/cap_capable")
 int BPF_PROG(on_check_tracepoint, const struct cred *cred, struct user_namespace *target,
 	     const struct user_namespace *capable, int capability, int verdict)
 {
-	enum turn turn = config.checks_twice ? FIRST : ONLY;
-
-	return UNPREEMPTED(note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true, turn));
-}
-
-SEC("tp_btf/cap_capable")
-int BPF_PROG(on_check_tracepoint_second, const struct cred *cred, struct user_namespace *target,
-	     const struct user_namespace *capable, int capability, int verdict)
-{
-	return UNPREEMPTED(note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true, SECOND));
+	return note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true);
 }
 
 SEC("fexit/cap_capable")
 int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *target, int capability,
 	     unsigned int options, int verdict)
 {
-	enum turn turn = config.checks_twice ? FIRST : ONLY;
-
-	return UNPREEMPTED(note_check(ctx, cred, target, capability, audit_of(options), verdict, true, turn));
-}
-
-SEC("fexit/cap_capable")
-int BPF_PROG(on_check_fexit_second, const struct cred *cred, struct user_namespace *target, int capability,
-	     unsigned int options, int verdict)
-{
-	return UNPREEMPTED(note_check(ctx, cred, target, capability, audit_of(options), verdict, true, SECOND));
+	return note_check(ctx, cred, target, capability, audit_of(options), verdict, true);
 }
 
 /* Loaded and attached by themselves, to find out whether such a program is run here: a hook may be taken and be mute. */
@@ -321,8 +301,7 @@ int BPF_KRETPROBE(on_check_kretprobe, int verdict)
 
 	if (!question)
 		return 0;
-	note_check(ctx, question->cred, question->target, question->capability, audit_of(question->options), verdict, false,
-		   ONLY);
+	note_check(ctx, question->cred, question->target, question->capability, audit_of(question->options), verdict, false);
 	bpf_map_delete_elem(&questions, &thread);
 	return 0;
 }

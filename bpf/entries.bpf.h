@@ -37,9 +37,9 @@ static __always_inline bool leave(__u32 stack)
 	return !bpf_map_delete_elem(&more_entries, &stack);
 }
 
-static __always_inline int note_entry(struct pt_regs *regs)
+static __always_inline int note_entry(__u32 stack)
 {
-	__u32 stack = number_of_stack(regs, bpf_get_smp_processor_id()), tid;
+	__u32 tid;
 	__u64 entry = threads[stack & (CTREC_THREADS - 1)];
 
 	if (entry >> 32 == stack) {
@@ -56,14 +56,13 @@ static __always_inline int note_entry(struct pt_regs *regs)
 SEC("tp_btf/sys_enter")
 int BPF_PROG(on_sys_enter, struct pt_regs *regs)
 {
-	return UNPREEMPTED(note_entry(regs));
+	return note_entry(number_of_stack(regs, bpf_get_smp_processor_id()));
 }
 
-/* To enter twice is to enter once. */
-SEC("tp_btf/sys_enter")
-int BPF_PROG(on_sys_enter_second, struct pt_regs *regs)
+SEC("tp/raw_syscalls/sys_enter")
+int on_sys_enter_perf(void *ctx)
 {
-	return UNPREEMPTED(note_entry(regs));
+	return note_entry(stack_of(current_task()));
 }
 
 #endif

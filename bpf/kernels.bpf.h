@@ -107,10 +107,10 @@ static __always_inline bool replace(__u64 *place, __u64 before, __u64 after)
 #endif
 
 /*
- * From Linux 7.0 on a kernel that preempts its own code does so in programs on tracepoints too. Another thread may then
- * come to a program on a CPU where it runs already, and the kernel passes that by (a recursion miss). So preemption is
- * off within a program, which leaves a few instructions at its ends; and where each event counts there are two programs
- * on the hook, of which the second does what the first was passed by for.
+ * From Linux 7.0 on, a kernel that preempts its own code does so in programs on tracepoints too. What a CPU has one of is
+ * used with preemption off. That does not help whoever comes to a program on a CPU where it runs already and was preempted:
+ * the kernel passes them by (a recursion miss). Calls, of which each counts, are counted by way of perf there, which turns
+ * preemption off around the program.
  */
 extern void bpf_preempt_disable(void) __weak __ksym; /* Linux 6.10+ */
 extern void bpf_preempt_enable(void) __weak __ksym;
@@ -125,34 +125,5 @@ extern void bpf_preempt_enable(void) __weak __ksym;
 			bpf_preempt_enable();                                                                          \
 		code;                                                                                                  \
 	})
-
-/* Which of the programs on a hook it is. ONLY: there is one. TAKEN: it has been found out that it is this one's turn. */
-enum turn { ONLY, FIRST, SECOND, TAKEN };
-
-/*
- * Whether it is this program's turn to deal with what happened to the current thread: the first one's, if it was run and
- * could leave a mark for the second.
- */
-static __always_inline bool has_turn(struct task_struct *task, enum turn turn, enum event event)
-{
-#ifdef CTREC_OLD
-	return turn != SECOND; /* which is never attached: these kernels preempt no program */
-#else
-	struct ctrec_marks *mark;
-
-	if (turn == ONLY)
-		return true;
-	mark = bpf_task_storage_get(&marks, task, 0, turn == FIRST ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-	if (turn == FIRST) {
-		if (mark)
-			mark->done[event] = 1;
-		return mark;
-	}
-	if (!mark || !mark->done[event])
-		return true;
-	mark->done[event] = 0;
-	return false;
-#endif
-}
 
 #endif

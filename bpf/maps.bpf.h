@@ -68,20 +68,6 @@ struct {
 	__type(value, __u8);
 } claims SEC(".maps");
 
-/* What the first of two programs on a hook did for a thread. */
-struct ctrec_marks {
-	__u32 done[2];
-};
-
-enum event { EVENT_CALL, EVENT_CHECK };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct ctrec_marks);
-} marks SEC(".maps");
-
 /* The types of wire.h that no map mentions reach the skeleton through this. */
 struct ctrec_wire_types {
 	enum ctrec_limits limits;

@@ -423,10 +423,7 @@ struct ctrec_config {
 	__u8 prepare_exec; /* sched_prepare_exec is attached (Linux 6.10+): exec's number and ABI are exact */
 	__u8 entries; /* sys_enter is attached: a call that has no entry was answered by a filter */
 	__u8 hold; /* programs turn preemption off (Linux 6.10+) */
-	__u8 calls_twice; /* there are two programs on sys_exit */
-	__u8 checks_twice; /* there are two programs on the hook of checks */
-	__u8 pad[2];
 };
-_Static_assert(sizeof(struct ctrec_config) == 12, "config");
+_Static_assert(sizeof(struct ctrec_config) == 8, "config");
 
 #endif

@@ -40,10 +40,17 @@ const MERGED: &str = "checks in functions that the compiler merged with it (memo
 
 impl CheckHook {
     /// The one that is wanted, else the first that is heard of a check on this kernel.
-    pub(crate) fn find(btf: &Btf<'_>, wanted: Option<Self>) -> Result<Option<Self>, RecordError> {
+    pub(crate) fn find(
+        btf: &Btf<'_>,
+        preemption: Preemption,
+        wanted: Option<Self>,
+    ) -> Result<Option<Self>, RecordError> {
         let has_options = has_options(btf);
-        let candidates =
+        let mut candidates =
             [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
+        if preemption.on_functions {
+            candidates.swap(0, 1); /* a kprobe's program is not preempted */
+        }
         let mut candidates = candidates.into_iter().filter(|(hook, _)| wanted.is_none_or(|wanted| wanted == *hook));
         let found = candidates.find(|(hook, in_btf)| *in_btf && hook.is_heard()).map(|(hook, _)| hook);
         match (found, wanted) {
@@ -58,15 +65,6 @@ impl CheckHook {
             Self::Fexit => "fexit/cap_capable",
             Self::Kprobe => "kprobe/cap_capable",
             Self::Tracepoint => "tp_btf/cap_capable",
-        }
-    }
-
-    /// Whether it takes two programs to miss nothing. A kprobe's run with preemption off.
-    pub(crate) fn is_twice(self, preemption: Preemption) -> bool {
-        match self {
-            Self::Fexit => preemption.on_functions,
-            Self::Kprobe => false,
-            Self::Tracepoint => preemption.on_tracepoints,
         }
     }
 
@@ -121,7 +119,7 @@ impl CheckHook {
     }
 
     /// Chooses which programs are loaded.
-    pub(crate) fn choose(chosen: Option<Self>, twice: bool, progs: &mut OpenCtrecProgs<'_>) {
+    pub(crate) fn choose(chosen: Option<Self>, progs: &mut OpenCtrecProgs<'_>) {
         progs.try_fexit.set_autoload(false);
         progs.try_kretprobe.set_autoload(false);
         progs.try_tracepoint.set_autoload(false);
@@ -130,24 +128,16 @@ impl CheckHook {
         load(&mut progs.on_check_kprobe, Self::Kprobe);
         load(&mut progs.on_check_kretprobe, Self::Kprobe);
         load(&mut progs.on_check_tracepoint, Self::Tracepoint);
-        let second = |program: &mut OpenProgramMut<'_>, hook| program.set_autoload(twice && chosen == Some(hook));
-        second(&mut progs.on_check_fexit_second, Self::Fexit);
-        second(&mut progs.on_check_tracepoint_second, Self::Tracepoint);
     }
 
-    /// Attaches it.
-    pub(crate) fn attach(self, preemption: Preemption, progs: &CtrecProgs<'_>) -> libbpf_rs::Result<Vec<Link>> {
-        let mut programs: Vec<&ProgramMut<'_>> = match self {
-            // Of programs on a function the last that was attached runs first.
-            Self::Fexit => vec![&progs.on_check_fexit_second, &progs.on_check_fexit],
-            // The verdict before the question: a return that nobody asked for is passed over.
-            Self::Kprobe => vec![&progs.on_check_kretprobe, &progs.on_check_kprobe],
-            Self::Tracepoint => vec![&progs.on_check_tracepoint, &progs.on_check_tracepoint_second],
-        };
-        if self != Self::Kprobe && !self.is_twice(preemption) {
-            programs.retain(|program| !program.name().to_string_lossy().ends_with("_second"));
+    /// Attaches it. The verdict before the question: a return that nobody asked for is passed over.
+    pub(crate) fn attach(self, progs: &CtrecProgs<'_>) -> libbpf_rs::Result<Vec<Link>> {
+        let attach = |program: &ProgramMut<'_>| program.attach();
+        match self {
+            Self::Fexit => Ok(vec![attach(&progs.on_check_fexit)?]),
+            Self::Kprobe => Ok(vec![attach(&progs.on_check_kretprobe)?, attach(&progs.on_check_kprobe)?]),
+            Self::Tracepoint => Ok(vec![attach(&progs.on_check_tracepoint)?]),
         }
-        programs.into_iter().map(|program| program.attach()).collect()
     }
 }
 

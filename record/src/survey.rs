@@ -102,8 +102,8 @@ fn try_to_load(exact_refusals: bool) -> Result<(Build, Option<CheckHook>), Strin
     let kernel = Kernel::load(&mut storage, parts).map_err(|error| chain(&error))?;
     let build = if is_old() {
         Build::Old
-    } else if kernel.counts_twice() {
-        Build::Twice
+    } else if kernel.counts_by_perf() {
+        Build::ByPerf
     } else {
         Build::Today
     };

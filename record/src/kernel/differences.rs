@@ -47,7 +47,7 @@ impl Preemption {
     /// `mode`: such as "none voluntary (full) lazy".
     fn of(release: &str, version: &str, mode: io::Result<String>, holds: bool) -> Self {
         let is_off = |mode: &str| mode.contains("(none)") || mode.contains("(voluntary)");
-        // Where nobody tells, two programs too many cost time, one too few costs counts.
+        // Where nobody tells: to be wrong costs time, the other way round it would cost counts.
         let on_functions = version.contains("PREEMPT")
             && !(version.contains("PREEMPT_DYNAMIC") && mode.is_ok_and(|mode| is_off(&mode)));
         let since_7 =

@@ -96,18 +96,18 @@ impl<'storage> Kernel<'storage> {
         requirements::check()?;
         let load = |source| RecordError::Load { source };
         let btf = requirements::types()?;
-        let check_hook = CheckHook::find(&btf, parts.check_hook)?;
         let preemption = Preemption::find(&btf);
-        let checks_twice = check_hook.is_some_and(|hook| hook.is_twice(preemption));
+        let check_hook = CheckHook::find(&btf, preemption, parts.check_hook)?;
         let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
         let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
         let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
         open.progs.on_prepare_exec.set_autoload(exact_exec);
-        open.progs.on_sys_enter.set_autoload(parts.exact_refusals);
-        open.progs.on_sys_enter_second.set_autoload(parts.exact_refusals && preemption.on_tracepoints);
-        open.progs.on_sys_exit_second.set_autoload(preemption.on_tracepoints);
-        open.maps.marks.set_autocreate(preemption.on_tracepoints || checks_twice).map_err(load)?;
-        CheckHook::choose(check_hook, checks_twice, &mut open.progs);
+        let perf = preemption.on_tracepoints;
+        open.progs.on_sys_exit.set_autoload(!perf);
+        open.progs.on_sys_exit_perf.set_autoload(perf);
+        open.progs.on_sys_enter.set_autoload(parts.exact_refusals && !perf);
+        open.progs.on_sys_enter_perf.set_autoload(parts.exact_refusals && perf);
+        CheckHook::choose(check_hook, &mut open.progs);
         for mut program in open.open_object_mut().progs_mut() {
             program.set_log_level(parts.log_level);
         }
@@ -119,8 +119,6 @@ impl<'storage> Kernel<'storage> {
         config.prepare_exec = exact_exec.into();
         config.entries = parts.exact_refusals.into();
         config.hold = (preemption.on_tracepoints && preemption.can_be_held).into();
-        config.calls_twice = preemption.on_tracepoints.into();
-        config.checks_twice = checks_twice.into();
         let template = cells::create(cpus).map_err(load)?;
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
         let skel = open.load().map_err(load)?;
@@ -157,13 +155,12 @@ impl<'storage> Kernel<'storage> {
             ("cgroup_attach_task", &progs.on_cgroup_attach),
             ("cgroup_mkdir", &progs.on_cgroup_mkdir),
         ];
-        let twice = self.preemption.on_tracepoints;
+        let perf = self.preemption.on_tracepoints;
         if self.exact_refusals {
-            all.push(("sys_enter", &progs.on_sys_enter)); /* before the end of a call is looked at */
-            all.extend(twice.then_some(("sys_enter", &progs.on_sys_enter_second)));
+            /* before the end of a call is looked at */
+            all.push(("sys_enter", if perf { &progs.on_sys_enter_perf } else { &progs.on_sys_enter }));
         }
-        all.push(("sys_exit", &progs.on_sys_exit));
-        all.extend(twice.then_some(("sys_exit", &progs.on_sys_exit_second)));
+        all.push(("sys_exit", if perf { &progs.on_sys_exit_perf } else { &progs.on_sys_exit }));
         if self.exact_exec {
             all.insert(0, ("sched_prepare_exec", &progs.on_prepare_exec));
         }
@@ -172,9 +169,7 @@ impl<'storage> Kernel<'storage> {
             self.links.push(link);
         }
         if let Some(hook) = self.check_hook {
-            let links = hook
-                .attach(self.preemption, progs)
-                .map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
+            let links = hook.attach(progs).map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
             self.links.extend(links);
         }
         Ok(())
@@ -187,10 +182,10 @@ impl<'storage> Kernel<'storage> {
 
     /// The hooks of this kernel, and what they cannot see.
     pub(crate) fn hooks(&self) -> Vec<Hook> {
-        let mut hooks = vec![Hook { name: "tp_btf/sys_exit".to_owned(), blind_to: Vec::new() }];
-        if self.exact_refusals {
-            hooks.push(Hook { name: "tp_btf/sys_enter".to_owned(), blind_to: Vec::new() });
-        }
+        let kind = if self.counts_by_perf() { "tp/raw_syscalls" } else { "tp_btf" };
+        let of_calls = |name: &str| Hook { name: format!("{kind}/{name}"), blind_to: Vec::new() };
+        let mut hooks = vec![of_calls("sys_exit")];
+        hooks.extend(self.exact_refusals.then(|| of_calls("sys_enter")));
         hooks.push(Hook {
             name: "tp_btf/sched_process_exec".to_owned(),
             blind_to: if self.exact_exec {
@@ -208,8 +203,8 @@ impl<'storage> Kernel<'storage> {
         self.check_hook
     }
 
-    /// Whether calls are counted by two programs.
-    pub(crate) fn counts_twice(&self) -> bool {
+    /// Whether calls are counted by way of perf.
+    pub(crate) fn counts_by_perf(&self) -> bool {
         self.preemption.on_tracepoints
     }
 
@@ -225,17 +220,15 @@ impl<'storage> Kernel<'storage> {
         self.skel.object().progs().filter(ProgramImpl::autoload)
     }
 
-    /// Times that a program was not run because it was running on that CPU already, by program. Where there are two, no
-    /// more events can have gone past both than past the one that was passed by less.
+    /// Times that a program was not run because it was running on that CPU already, by program.
     pub(crate) fn recursion_misses(&self) -> Result<BTreeMap<String, u64>, RecordError> {
         let mut misses = BTreeMap::new();
         for program in self.loaded() {
             let count = recursion_misses(program.as_fd()).map_err(|source| RecordError::Programs { source })?;
-            let name = program.name().to_string_lossy().into_owned();
-            let name = name.strip_suffix("_second").map(str::to_owned).unwrap_or(name);
-            misses.entry(name).and_modify(|other: &mut u64| *other = count.min(*other)).or_insert(count);
+            if count != 0 {
+                misses.insert(program.name().to_string_lossy().into_owned(), count);
+            }
         }
-        misses.retain(|_, count| *count != 0);
         Ok(misses)
     }
 

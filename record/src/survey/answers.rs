@@ -87,8 +87,8 @@ pub(super) enum Build {
     Today,
     /// For kernels that lack what they use.
     Old,
-    /// Two on a hook, since the kernel preempts them.
-    Twice,
+    /// On perf's tracepoints, since the kernel preempts them on others.
+    ByPerf,
 }
 
 /// Whether the kernel takes the recording programs; `None`: something that they need is missing.
@@ -101,10 +101,11 @@ pub(super) fn programs(loaded: Option<Result<Build, String>>) -> Answer {
             State::Limited,
             "the kernel takes those for Linux before 5.15: counts are as exact, each call and check costs more",
         ),
-        Some(Ok(Build::Twice)) => answer(
+        Some(Ok(Build::ByPerf)) => answer(
             subject,
             State::Limited,
-            "the kernel takes them, and may take the CPU from one that runs: calls are counted by two, at twice the cost",
+            "the kernel takes them, and may take the CPU from one that runs: calls are counted by way of perf, which \
+             costs more, and what goes past the others all the same is a loss",
         ),
         Some(Err(error)) => answer(
             subject,
