@@ -92,7 +92,7 @@ static __always_inline bool loads_filter(bool compat, __s32 number)
 /* First argument of clone. */
 static __always_inline __u64 clone_flags(bool compat, struct pt_regs *regs)
 {
-	return compat ? (__u32)regs->bx : regs->di;
+	return compat ? (__u32)LOAD(regs, bx) : LOAD(regs, di);
 }
 
 static __always_inline bool is_clone(bool compat, __s32 number)

@@ -145,7 +145,9 @@ static __noinline bool settle_waiting(__u32 stack, __u32 slot, long result)
 	return true;
 }
 
-static __always_inline int count_call(struct pt_regs *regs, struct task_struct *task, __u32 stack, __u32 cpu, long result)
+/* `regs`, or `task`: the hook hands over one of them, or it is cheaper to have. */
+static __always_inline int count_call(struct pt_regs *regs, struct task_struct *task, __u32 stack, __u32 cpu, long result,
+				      const bool has_regs)
 {
 	__u64 entry = threads[stack & (CTREC_THREADS - 1)];
 	__u32 slot = entry, bank, index;
@@ -157,9 +159,9 @@ static __always_inline int count_call(struct pt_regs *regs, struct task_struct *
 
 	if (entry >> 32 == stack && !slot)
 		return 0;
-	if (!task)
+	if (has_regs)
 		task = current_task();
-	if (!regs)
+	else
 		regs = registers_of(task);
 	if (config.entries && !leave(stack)) {
 		refused = true;
@@ -202,7 +204,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long result)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 
-	return count_call(regs, 0, number_of_stack(regs, cpu), cpu, result);
+	return count_call(regs, 0, number_of_stack(regs, cpu), cpu, result, true);
 }
 
 /* As perf hands it over. */
@@ -217,7 +219,7 @@ int on_sys_exit_perf(struct sys_exit *exit)
 {
 	struct task_struct *task = current_task();
 
-	return count_call(0, task, stack_of(task), bpf_get_smp_processor_id(), exit->result);
+	return count_call(0, task, stack_of(task), bpf_get_smp_processor_id(), exit->result, false);
 }
 
 #endif
