@@ -3,6 +3,8 @@
 //!
 //! Lives here: finding out. Does not: what no kernel may lack (see `requirements`), hooks on checks (see `check_hook`).
 
+#![expect(unsafe_code, reason = "one system call; see the SAFETY comment")]
+
 use std::fs;
 use std::io;
 use std::sync::OnceLock;
@@ -55,6 +57,16 @@ impl Preemption {
         // Before, functions that the verifier checks by themselves could not be called then.
         Self { on_functions, on_tracepoints: on_functions && since_7, can_be_held: holds && since_7 }
     }
+}
+
+/// Has no thread but one of a real-time policy take the CPU from this one. While a thread uses a map by a system call, the
+/// kernel runs no program of perf's on its CPU, or of a kprobe; where it preempts its own code, that may last. Whoever is
+/// refused this counts more losses.
+pub(super) fn keep_the_cpu() {
+    let lowest = libc::sched_param { sched_priority: 1 };
+    // SAFETY: reads a struct that lives through the call.
+    let _refused_or_not =
+        unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const lowest) };
 }
 
 #[cfg(test)]

@@ -168,6 +168,9 @@ impl<'storage> Kernel<'storage> {
             let link = program.attach().map_err(|source| RecordError::Attach { hook, source })?;
             self.links.push(link);
         }
+        if perf || self.preemption.on_functions && self.check_hook == Some(CheckHook::Kprobe) {
+            differences::keep_the_cpu();
+        }
         if let Some(hook) = self.check_hook {
             let links = hook.attach(progs).map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
             self.links.extend(links);
