@@ -38,7 +38,7 @@ pub(super) fn while_loading<T>(load: impl FnOnce() -> T) -> (T, Vec<(String, u64
     (loaded, found)
 }
 
-/// A message such as "libbpf: prog 'on_exit': -- BEGIN PROG LOAD LOG --\nprocessed 123 insns (limit 1000000) ...".
+/// A message names the program, `prog 'on_exit': ...`, and has a line `processed 123 insns (limit 1000000) ...`.
 fn numbers_of(message: &str) -> Option<(String, u64)> {
     let name = message.split_once("prog '")?.1.split_once('\'')?.0;
     let count = message.rsplit_once("processed ")?.1.split_once(" insns")?.0;
