@@ -12,8 +12,8 @@ use libbpf_rs::{Link, OpenProgramMut, ProgramMut, set_print};
 
 use ctrec_recording::Hook;
 
+use crate::differences::Preemption;
 use crate::error::RecordError;
-use crate::kernel::Preemption;
 use crate::requirements;
 use crate::skel::{CtrecProgs, CtrecSkelBuilder, OpenCtrecProgs};
 use crate::symbols;

@@ -19,6 +19,7 @@ mod command;
 mod containers;
 mod cost;
 mod counters;
+mod differences;
 mod engine;
 mod error;
 mod events;

@@ -6,5 +6,5 @@ include!(concat!(env!("OUT_DIR"), "/ctrec.skel.rs"));
 
 /// Of the two builds of the kernel side the one for this kernel; called by the generated code.
 fn choose(today: &'static [u8], old: &'static [u8]) -> &'static [u8] {
-    if crate::kernel::is_old() { old } else { today }
+    if crate::differences::is_old() { old } else { today }
 }

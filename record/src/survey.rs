@@ -12,9 +12,10 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::cgroups::Hierarchies;
 use crate::check_hook::CheckHook;
+use crate::differences::is_old;
 use crate::engine::{Host, installed};
 use crate::error::{RecordError, chain};
-use crate::kernel::{Kernel, Parts, Storage, is_old};
+use crate::kernel::{Kernel, Parts, Storage};
 use crate::requirements::{self, NEEDED, PREPARE_EXEC, SYS_ENTER};
 use crate::symbols;
 use answers::Build;

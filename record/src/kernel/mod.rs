@@ -1,13 +1,12 @@
 //! The kernel side as user space sees it: load, attach, the maps, detach.
 //!
 //! Lives here: programs, loaded and attached. Beside it: `containers`, which are entered and given back; `counts`, which are
-//! read; `differences` between kernels; `maps`, how one entry is. Does not: what the kernel must offer (see `requirements`), events (see `events`), what the
-//! numbers mean (see `counters`), which container is which.
+//! read; `maps`, how one entry is. Does not: what the kernel must offer (see `requirements`), what differs between kernels
+//! (see `differences`), events (see `events`), what the numbers mean (see `counters`), which container is which.
 
 mod batch;
 mod containers;
 mod counts;
-mod differences;
 mod maps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +22,7 @@ use ctrec_recording::Hook;
 use crate::cells;
 use crate::check_hook::CheckHook;
 use crate::clock::Moment;
+use crate::differences::{Preemption, keep_the_cpu};
 use crate::error::RecordError;
 use crate::events::Events;
 use crate::own::kernel_bytes;
@@ -31,8 +31,6 @@ use crate::requirements;
 use crate::skel::{CtrecSkel, CtrecSkelBuilder};
 use crate::values;
 use crate::wire;
-
-pub(crate) use differences::{Preemption, is_old};
 
 /// Where libbpf keeps the object; outlives [`Kernel`].
 #[derive(Debug)]
@@ -169,7 +167,7 @@ impl<'storage> Kernel<'storage> {
             self.links.push(link);
         }
         if perf || self.preemption.on_functions && self.check_hook == Some(CheckHook::Kprobe) {
-            differences::keep_the_cpu();
+            keep_the_cpu();
         }
         if let Some(hook) = self.check_hook {
             let links = hook.attach(progs).map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;

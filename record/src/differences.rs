@@ -62,7 +62,7 @@ impl Preemption {
 /// Has no thread but one of a real-time policy take the CPU from this one. While a thread uses a map by a system call, the
 /// kernel runs no program of perf's on its CPU, or of a kprobe; where it preempts its own code, that may last. Whoever is
 /// refused this counts more losses.
-pub(super) fn keep_the_cpu() {
+pub(crate) fn keep_the_cpu() {
     let lowest = libc::sched_param { sched_priority: 1 };
     // SAFETY: reads a struct that lives through the call.
     let _refused_or_not =
