@@ -5,7 +5,8 @@ use tempfile::TempDir;
 
 use crate::broken::{NO_BTF, NO_CGROUPS, NO_PROC, NO_SYSFS, OTHER_BTF, hide_tracepoint, in_own_mounts};
 use crate::gate;
-use crate::recorder::{ctrec, record_command};
+use crate::image::text;
+use crate::recorder::{Recorded, ctrec, record_command};
 
 #[test]
 fn the_doctor_names_the_hook_that_a_recording_uses() {
@@ -36,6 +37,29 @@ fn the_doctor_names_the_hook_that_a_recording_uses() {
     let exact = header.hooks.iter().any(|hook| hook.name == "tp_btf/sched_process_exec" && hook.blind_to.is_empty());
     assert_eq!(answer("tracepoint sched_prepare_exec")["state"] == "ok", exact, "{:?}", header.hooks);
     assert_eq!(answer("recording programs")["state"], "ok");
+}
+
+#[test]
+fn a_hook_that_is_not_heard_is_not_recorded_with() {
+    if !gate::open("a_hook_that_is_not_heard_is_not_recorded_with", &[]) {
+        return;
+    }
+    let mut used = Vec::new();
+    for (word, name) in [("fexit", "fexit/"), ("kprobe", "kprobe/"), ("tracepoint", "tp_btf/")] {
+        let folder = TempDir::new().unwrap();
+        let store = folder.path().join("store");
+        let outcome = ctrec(&["record", "--check-hook", word, "--output", text(&store), "--", "/bin/true"]);
+        if outcome.code == 0 {
+            let header = Recorded::read(&store, "true").recording().header.clone();
+            assert!(header.hooks.iter().any(|hook| hook.name == format!("{name}cap_capable")), "{:?}", header.hooks);
+            used.push(word);
+        } else {
+            assert_eq!((outcome.code, store.exists()), (125, false), "{outcome:?}");
+            assert!(outcome.stderr.contains(name) && outcome.stderr.contains("leave out --check-hook"), "{outcome:?}");
+            assert_eq!(outcome.stderr.lines().count(), 1, "one clear error: {outcome:?}");
+        }
+    }
+    assert!(!used.is_empty(), "every kernel that is tested on has a hook");
 }
 
 /// The doctor's exit code on a machine that a script has changed, and the lines that it has of each subject.
