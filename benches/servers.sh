@@ -57,7 +57,7 @@ serve() {
 
 # The variant ends with its server; how, says whether a tool saw what it should have. Killed is what the server was.
 end_server() {
-    [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || true
+    [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || true # it may have ended by itself: its status tells
     status=0
     wait "$server" || status=$?
     server=

@@ -23,7 +23,7 @@ install_tools() {
     install_missing 'libbpf-dev:/usr/include/bpf/libbpf.h' iproute2:ip redis-server:redis-server redis-tools:redis-benchmark \
         nginx-light:nginx wrk:wrk
     # A tool that is not here, or cannot run, is named in the results.
-    (install_missing bpftrace:bpftrace strace:strace linux-perf:perf) || true
+    (install_missing bpftrace:bpftrace strace:strace linux-perf:perf) || true # as it says itself
 }
 
 # Once more, in a network of its own: ports are free there, and nobody else's firewall is measured.
@@ -45,7 +45,7 @@ server=
 cgroup=
 finish() {
     exec 3>&- # what runs beside ends with it
-    [ -z "$server" ] || end_server || true
+    [ -z "$server" ] || end_server || true # how it ended matters no more
     [ -z "$cgroup" ] || rmdir "$cgroup"
     rm -rf "$work"
 }
@@ -127,6 +127,7 @@ describe_machine() {
     echo "$(nproc) processors"
     echo "Linux $(uname -r)"
     "$ctrec" --version
+    # A tool that is not here has a line of its own in the tables.
     bpftrace --version || true
     strace --version | sed -n '1s/ --//p' || true
     perf --version || true
