@@ -14,6 +14,7 @@
 //! | ask what filters do to a call | [`decide`], [`Query`] |
 //! | check many calls | [`refusals`], [`decisions`] |
 //! | run a command under a profile and a capability list | [`run`] |
+//! | put this process itself under them | [`confine`] |
 //! | read the filters of a running process | [`filters_of`], [`Status`] |
 //! | know which libseccomp there is | [`Library`] |
 //!
@@ -24,6 +25,7 @@ mod action;
 mod capabilities;
 mod check;
 mod compile;
+mod confine;
 mod filter;
 mod instruction;
 mod library;
@@ -40,6 +42,7 @@ pub use action::RawAction;
 pub use capabilities::{CapabilityError, CapabilityList};
 pub use check::{KnownArgument, Refusal, decisions, refusal, refusals};
 pub use compile::{CompileError, Compiled, Runtime, compile, native_architecture};
+pub use confine::{ConfineError, confine};
 pub use filter::{Filter, FilterError};
 pub use instruction::Instruction;
 pub use library::Library;

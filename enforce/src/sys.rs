@@ -206,7 +206,7 @@ struct CapabilityData {
 }
 
 impl CapabilityChange {
-    fn apply(&self) -> Result<(), Errno> {
+    pub(crate) fn apply(&self) -> Result<(), Errno> {
         for capability in (0..u64::BITS).filter(|bit| self.drop.mask() >> bit & 1 == 1) {
             // SAFETY: takes numbers only.
             Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) })?;

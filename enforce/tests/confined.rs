@@ -2,7 +2,8 @@
 //!
 //! A test with a main of its own: passing on signals is for a process of one thread, which a test harness is not. It
 //! calls itself: `confined under ERRNO COMMAND...` runs the command with `getppid` refused by that errno;
-//! `confined bare COMMAND...` runs it without a capability.
+//! `confined bare COMMAND...` runs it without a capability; `confined itself ERRNO` confines itself, and says what it may
+//! do then, in a thread of its own too.
 
 mod machine;
 
@@ -16,8 +17,8 @@ use std::{
 
 use ctrec_analyze::profile::{Abi, Action, Profile, Rule};
 use ctrec_enforce::{
-    CapabilityList, Decision, Query, RawAction, RunError, Runtime, compile, decide, filters_of, native_architecture,
-    run,
+    CapabilityList, Compiled, Decision, Query, RawAction, RunError, Runtime, Status, compile, confine, decide,
+    filters_of, native_architecture, run,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     match arguments.first() {
         Some(first) if first == "under" => under(&arguments[1], &arguments[2..]),
         Some(first) if first == "bare" => exit_code(run(&arguments[1..], None, Some(CapabilityList::default()), false)),
+        Some(first) if first == "itself" => itself(&arguments[1]),
         _ => {
             test_all();
             ExitCode::SUCCESS
@@ -40,11 +42,12 @@ fn main() -> ExitCode {
 /// program by its panic.
 #[expect(clippy::print_stdout, reason = "the words of a test harness")]
 fn test_all() {
-    let tests: [(&str, fn()); 4] = [
+    let tests: [(&str, fn()); 5] = [
         ("a_signal_that_a_process_sends_reaches_the_command", a_signal_that_a_process_sends_reaches_the_command),
         ("a_signal_that_ends_the_command_is_in_the_code", a_signal_that_ends_the_command_is_in_the_code),
         ("of_two_filters_the_later_comes_first", of_two_filters_the_later_comes_first),
         ("without_capabilities_a_filter_needs_no_new_privs", without_capabilities_a_filter_needs_no_new_privs),
+        ("a_process_confines_itself_and_its_later_threads", a_process_confines_itself_and_its_later_threads),
     ];
     for (name, test) in tests {
         if machine::open(name, &[]) {
@@ -56,6 +59,33 @@ fn test_all() {
 }
 
 fn under(errno: &OsString, command: &[OsString]) -> ExitCode {
+    exit_code(run(command, Some(&without_getppid(errno)), None, false))
+}
+
+/// Says what this process may do before, and what it and a new thread of it may do after it has confined itself.
+#[expect(clippy::print_stdout, reason = "what it says is looked at")]
+fn itself(errno: &OsString) -> ExitCode {
+    let say = || {
+        let own = Status::of(nix::unistd::gettid().as_raw()).expect("its own status");
+        let errno = nix::errno::Errno::result(getppid()).err();
+        println!("{:?} {:?} {:?} {} {errno:?}", own.effective, own.permitted, own.bounding, own.no_new_privs);
+    };
+    let profile = without_getppid(errno);
+    let kept = CapabilityList::from_mask(1 << 5 | 1 << 21);
+    confine(&profile, kept).expect("it can be confined");
+    say();
+    std::thread::spawn(say).join().expect("a thread that says what it may do");
+    ExitCode::SUCCESS
+}
+
+#[expect(unsafe_code, reason = "the C library's getppid cannot fail, the call can")]
+fn getppid() -> i64 {
+    // SAFETY: takes nothing, and gives a number.
+    unsafe { libc::syscall(libc::SYS_getppid) }
+}
+
+/// A profile that refuses getppid, and nothing else.
+fn without_getppid(errno: &OsString) -> Compiled {
     let errno = errno.to_str().expect("a number").parse().expect("a number");
     let native = native_architecture().expect("a known machine");
     let refused = Rule {
@@ -70,8 +100,7 @@ fn under(errno: &OsString, command: &[OsString]) -> ExitCode {
         flags: BTreeSet::new(),
         rules: vec![refused],
     };
-    let compiled = compile(&profile, Runtime::Crun, native).expect("a plain profile");
-    exit_code(run(command, Some(&compiled), None, false))
+    compile(&profile, Runtime::Crun, native).expect("a plain profile")
 }
 
 #[expect(clippy::print_stderr, reason = "an error is what the caller looks at")]
@@ -152,4 +181,12 @@ fn without_capabilities_a_filter_needs_no_new_privs() {
     let refused = bare(&[itself.to_str().expect("a plain path"), "under", "1", "true"]);
     assert_eq!(refused.status.code(), Some(125));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no_new_privs"), "{refused:?}");
+}
+
+fn a_process_confines_itself_and_its_later_threads() {
+    let program = env::current_exe().expect("this program");
+    let said = Command::new(program).args(["itself", "11"]).output().expect("this program starts");
+    let kept = CapabilityList::from_mask(1 << 5 | 1 << 21);
+    let line = format!("{kept:?} {kept:?} {kept:?} true Some(EAGAIN)\n");
+    assert_eq!(String::from_utf8_lossy(&said.stdout), format!("{line}{line}"), "{said:?}");
 }

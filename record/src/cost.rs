@@ -6,15 +6,15 @@
 //! The kernel measures all programs of the host or none, at two readings of the clock for each run: the hot path would
 //! take twice as long. So it is asked to for a moment in every minute.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use ctrec_recording::{Cost, ProgramsCost};
 
 use crate::error::RecordError;
+use crate::gauge::Gauge;
 use crate::kernel::Kernel;
 use crate::own::{peak_memory, processor_ns};
-use crate::program_info::{RunTime, measure_programs};
+use crate::program_info::RunTime;
 
 /// How long one sample takes.
 const SAMPLE: Duration = Duration::from_millis(200);
@@ -24,8 +24,6 @@ const EVERY: Duration = Duration::from_secs(60);
 /// A sample that is being taken.
 #[derive(Debug)]
 struct Sample {
-    /// The kernel measures for as long as it is open.
-    _measuring: OwnedFd,
     started: Instant,
     before: RunTime,
 }
@@ -63,6 +61,8 @@ impl Bill {
 /// Sums up what a recording costs, and the run that it is in.
 #[derive(Debug)]
 pub(crate) struct Meter {
+    /// Whoever has the kernel measure; `None`: nobody may.
+    gauge: Option<Gauge>,
     recording: Bill,
     run: Bill,
     sample: Option<Sample>,
@@ -72,9 +72,9 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// Starts with a sample at once, so that a short run has one too.
-    pub(crate) fn start() -> Result<Self, RecordError> {
+    pub(crate) fn start(gauge: Option<Gauge>) -> Result<Self, RecordError> {
         let bill = Bill::open()?;
-        Ok(Self { recording: bill, run: bill, sample: None, due: Some(Instant::now()) })
+        Ok(Self { gauge, recording: bill, run: bill, sample: None, due: Some(Instant::now()) })
     }
 
     /// Another run goes on, with a sample of its own.
@@ -99,12 +99,12 @@ impl Meter {
 
     fn begin_sample(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
         // Not before Linux 5.8, and not without CAP_SYS_ADMIN: what a recording costs is then not said.
-        let Ok(measuring) = measure_programs() else {
+        if self.gauge.as_mut().is_none_or(|gauge| gauge.begin().is_err()) {
             self.due = None;
             return Ok(());
-        };
+        }
         let started = Instant::now();
-        self.sample = Some(Sample { _measuring: measuring, started, before: kernel.run_time()? });
+        self.sample = Some(Sample { started, before: kernel.run_time()? });
         self.due = Some(started + SAMPLE);
         Ok(())
     }
@@ -113,6 +113,8 @@ impl Meter {
     pub(crate) fn end_sample(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
         let Some(sample) = self.sample.take() else { return Ok(()) };
         let after = kernel.run_time()?;
+        // Should it be gone, nothing is measured any more, and the next sample finds that out.
+        drop(self.gauge.as_mut().map(Gauge::end));
         let measured = ProgramsCost {
             sampled_ns: nanoseconds(sample.started.elapsed()),
             run_ns: after.run_ns.saturating_sub(sample.before.run_ns),

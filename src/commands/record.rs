@@ -1,5 +1,6 @@
 //! `ctrec record`.
 
+mod confined;
 mod line;
 mod screen;
 mod shown;
@@ -42,6 +43,7 @@ pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Resul
         }),
         ctrec_version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: owner(),
+        confine: Some(confined::by_own_profiles()),
     };
     let outcome = record(&request, &mut |notice| shown.take(notice))?;
     shown.end(&outcome, options);

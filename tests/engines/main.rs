@@ -43,6 +43,7 @@ mod phases;
 mod places;
 mod podman;
 mod ports;
+mod privileges;
 mod process;
 mod profile;
 mod program;

@@ -62,6 +62,8 @@ fn record(wrapper: &[String]) -> Learned {
     run(&["chmod", "0700", text(bundle.folder())]).success();
     let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
     let recorder = Recorder::start_under(&wrapper, &["--container", bundle.id()]);
+    let said = recorder.process().stderr();
+    assert!(!said.contains("privileges"), "it could confine itself: {said}");
     bundle.start();
     bundle.pid();
     let store = recorder.stop();

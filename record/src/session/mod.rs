@@ -32,7 +32,9 @@ use crate::counters::Counters;
 use crate::engine::{Asker, Host, Scan};
 use crate::error::{RecordError, chain};
 use crate::events::Events;
+use crate::gauge::Gauge;
 use crate::kernel::{Kernel, Parts, Storage};
+use crate::privileges::{self, Role};
 use crate::requirements;
 use crate::waiting::{Signals, wait};
 use news::{News, Patience};
@@ -49,6 +51,8 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
     let hierarchies = Hierarchies::read(Path::new("/proc"))
         .map_err(|source| RecordError::Host { path: "/proc/self/mountinfo".into(), source })?;
     let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;
+    // Before anything is open. Without it there is no less in the recording but what it costs.
+    let gauge = Gauge::start(options.confine.as_deref()).ok();
     let mut storage = Storage::new();
     let discover = matches!(options.target, Target::Containers { .. });
     let parts =
@@ -57,7 +61,7 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
     // Loading takes a second or more, and records nothing.
     let header = Header { hooks: kernel.hooks(), ..header::header(options, layout)? };
     let writer = RunWriter::create(&options.store, &header, options.format)?;
-    let mut session = Session::new(options, hierarchies, header, writer, kernel)?;
+    let mut session = Session::new(options, hierarchies, header, (writer, gauge), kernel)?;
     match session.run(observe) {
         Ok(end) => session.finish(end, observe),
         Err(error @ RecordError::Command { .. }) => {
@@ -127,7 +131,7 @@ impl<'storage> Session<'storage> {
         options: &'storage Options,
         hierarchies: Hierarchies,
         header: Header,
-        writer: RunWriter,
+        (writer, gauge): (RunWriter, Option<Gauge>),
         kernel: Kernel<'storage>,
     ) -> Result<Self, RecordError> {
         let (matches, basis): (Matcher, Basis) = match &options.target {
@@ -137,7 +141,6 @@ impl<'storage> Session<'storage> {
         let clock = Clock::start(|| kernel.clocks())?;
         let window_start_ns = header.started_ns;
         let host = Host::default();
-        let asker = matches!(options.target, Target::Containers { .. }).then(Asker::start);
         Ok(Self {
             options,
             hierarchies,
@@ -146,7 +149,7 @@ impl<'storage> Session<'storage> {
             counters: Counters::new(options.exact_refusals),
             containers: Containers::new(host.clone(), matches, basis),
             running: Scan::new(host),
-            asker: asker.transpose().map_err(|source| RecordError::System { what: "ask engines", source })?,
+            asker: None,
             silent: (Vec::new(), 0),
             signals: Signals::register().map_err(|source| RecordError::System { what: "wait for signals", source })?,
             cgroup: None,
@@ -166,7 +169,7 @@ impl<'storage> Session<'storage> {
             news: News::default(),
             novelty: Novelty::default(),
             pace: Pace::start(options),
-            meter: Meter::start()?,
+            meter: Meter::start(gauge)?,
             unwritten: None,
             header,
             events: kernel.events()?,
@@ -182,10 +185,17 @@ impl<'storage> Session<'storage> {
         match &self.options.target {
             Target::Containers { .. } => {
                 self.kernel.attach()?;
+                self.confine(observe);
+                let asker = Asker::start().map_err(|source| RecordError::System { what: "ask engines", source })?;
+                self.asker = Some(asker);
                 self.add_running()?;
                 observe(&Notice::Began);
             }
-            Target::Command(words) => self.start_command(words, observe)?,
+            Target::Command(words) => {
+                self.start_command(words, observe)?;
+                // The command has been executed by now, and inherits nothing of it.
+                self.confine(observe);
+            }
         }
         self.pace = Pace::start(self.options);
         self.news.tell(&self.containers, Patience::Wait, observe);
@@ -203,6 +213,15 @@ impl<'storage> Session<'storage> {
             }
             self.meter.turn(&self.kernel)?;
             self.turn(observe)?;
+        }
+    }
+
+    /// Loses what is not needed any more. Where that is not possible, a recording is worth more than none.
+    fn confine(&self, observe: &mut Observe<'_>) {
+        let Some(confine) = &self.options.confine else { return };
+        let kept = privileges::kept(self.options.owner.is_some(), self.command.is_some());
+        if let Err(error) = confine(Role::Recorder, kept) {
+            observe(&Notice::Unconfined { reason: &chain(&*error) });
         }
     }
 

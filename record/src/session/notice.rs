@@ -12,6 +12,11 @@ use crate::error::RecordError;
 pub enum Notice<'a> {
     /// It records from now on.
     Began,
+    /// It records, and still may all that it was started with.
+    Unconfined {
+        /// Why.
+        reason: &'a str,
+    },
     /// A container is recorded. Where its name could not be told by the end of a window, it is its id.
     Seen(&'a Container),
     /// A container that was told of by its id has a name now.

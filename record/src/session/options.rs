@@ -8,6 +8,7 @@ use ctrec_recording::Format;
 
 use crate::check_hook::CheckHook;
 use crate::containers::{Basis, Matcher};
+use crate::privileges::Confine;
 
 /// What to record.
 pub struct Options {
@@ -33,6 +34,8 @@ pub struct Options {
     pub ctrec_version: String,
     /// User and group that the store is left to.
     pub owner: Option<(u32, u32)>,
+    /// How ctrec's processes lose what they do not need any more; `None`: they keep all that they were started with.
+    pub confine: Option<Box<Confine>>,
 }
 
 impl std::fmt::Debug for Options {

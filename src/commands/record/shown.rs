@@ -116,6 +116,11 @@ impl Shown {
                     self.say(note);
                 }
             }
+            Notice::Unconfined { reason } => {
+                // Said in any case.
+                let text = "warning: ctrec keeps all privileges that it was started with";
+                self.bar.suspend(|| tell(&format!("{text}: {}", visible(reason))));
+            }
             Notice::Seen(row) => self.log_container(&seen(row)),
             Notice::Named(row) => self.log_container(&format!("container {} is {}", visible(&row.id), who(row))),
             Notice::Ended(row) => self.log_container(&ended(row)),

@@ -1,0 +1,121 @@
+//! A child that has the kernel measure the run time of programs, which takes `CAP_SYS_ADMIN`: so the recorder itself need
+//! not keep that.
+//!
+//! Lives here: the child and the two words that are exchanged with it. Does not: when to measure, and what was measured
+//! (see `cost`).
+
+#![expect(unsafe_code, reason = "fork; see the SAFETY comment")]
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork};
+
+use crate::privileges::{self, Confine, Role};
+use crate::program_info::measure_programs;
+
+/// To the child: begin, or end what was begun.
+const TURN: u8 = 0;
+/// From the child: the kernel measures.
+const MEASURES: u8 = 1;
+
+/// The child, as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    child: Pid,
+    line: UnixStream,
+}
+
+impl Gauge {
+    /// Starts it. To be called while the process has one thread, and before anything is open that should end with it.
+    pub(crate) fn start(confine: Option<&Confine>) -> io::Result<Self> {
+        let (line, mut other) = UnixStream::pair()?;
+        // SAFETY: there is no other thread that could hold a lock which the child waits for; it never returns from here.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => Ok(Self { child, line }),
+            ForkResult::Child => {
+                drop(line);
+                let served = keep_quiet().and_then(|()| confined(confine)).and_then(|()| serve(&mut other));
+                // SAFETY: ends this process, without what the parent has registered for its own end.
+                unsafe { libc::_exit(i32::from(served.is_err())) }
+            }
+        }
+    }
+
+    /// Has the kernel measure, until [`Gauge::end`]. Not before Linux 5.8, and not without `CAP_SYS_ADMIN`.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        let mut answer = [0];
+        self.line.write_all(&[TURN])?;
+        self.line.read_exact(&mut answer)?;
+        if answer == [MEASURES] { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    /// Lets it be.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.line.write_all(&[TURN])
+    }
+}
+
+impl Drop for Gauge {
+    fn drop(&mut self) {
+        // The child ends when nobody is at the other end, and is nobody else's to wait for.
+        if self.line.shutdown(Shutdown::Both).is_ok() {
+            let _reaped = waitpid(self.child, None);
+        }
+    }
+}
+
+/// What ends the recorder ends the child too, by the end of the line: a signal that a terminal or systemd sends to both
+/// would end it before the last sample.
+fn keep_quiet() -> io::Result<()> {
+    for ends in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: sets no handler.
+        unsafe { signal(ends, SigHandler::SigIgn) }?;
+    }
+    Ok(())
+}
+
+/// What is not confined does not serve.
+fn confined(confine: Option<&Confine>) -> io::Result<()> {
+    confine.map_or(Ok(()), |confine| confine(Role::Gauge, privileges::of_gauge()).map_err(io::Error::other))
+}
+
+fn serve(line: &mut UnixStream) -> io::Result<()> {
+    let mut turn = [TURN];
+    loop {
+        line.read_exact(&mut turn)?;
+        let measuring = measure_programs();
+        line.write_all(&[if measuring.is_ok() { MEASURES } else { 0 }])?;
+        line.read_exact(&mut turn)?;
+        drop(measuring);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_is_gone_is_an_error_and_no_wait() {
+        let (line, other) = UnixStream::pair().unwrap();
+        drop(other);
+        let mut gauge = Gauge { child: Pid::from_raw(i32::MAX), line };
+        assert!(gauge.begin().is_err());
+    }
+
+    #[test]
+    fn whoever_cannot_measure_says_so_each_time() {
+        let (line, mut other) = UnixStream::pair().unwrap();
+        let child = std::thread::spawn(move || serve(&mut other));
+        let mut gauge = Gauge { child: Pid::from_raw(i32::MAX), line };
+        let first = gauge.begin().map_err(|error| error.kind());
+        assert!(matches!(first, Ok(()) | Err(io::ErrorKind::Unsupported)), "{first:?}");
+        gauge.end().unwrap();
+        assert_eq!(gauge.begin().map_err(|error| error.kind()), first);
+        drop(gauge);
+        assert!(child.join().unwrap().is_err(), "it ends with the line");
+    }
+}
