@@ -16,6 +16,7 @@ mod compare;
 mod containerd;
 mod counting;
 mod counting_checks;
+mod counting_hard;
 mod counting_values;
 mod cri;
 mod docker;

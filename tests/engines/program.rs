@@ -33,6 +33,16 @@ pub(crate) enum Program {
     Values,
     /// A file made through `io_uring`.
     Ring,
+    /// Children by fork, vfork, clone and clone3.
+    Births,
+    /// Processes as fast as they can be started.
+    Spawns,
+    /// Two CPUs that meet on a call that nobody has made before.
+    Meetings,
+    /// Every action of a filter.
+    Actions,
+    /// Calls that are interrupted, and made again or gone on with.
+    Restarts,
     /// Every call of both tables, once.
     EveryCall,
     /// Capability checks, one kind a name that it is started by.
@@ -41,7 +51,7 @@ pub(crate) enum Program {
 
 impl Program {
     /// All of them.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Counts,
         Self::Checks,
         Self::Int80,
@@ -54,6 +64,11 @@ impl Program {
         Self::Probe,
         Self::Values,
         Self::Ring,
+        Self::Births,
+        Self::Spawns,
+        Self::Meetings,
+        Self::Actions,
+        Self::Restarts,
         Self::EveryCall,
         Self::Asks,
     ];
@@ -73,6 +88,11 @@ impl Program {
             Self::Probe => "probe",
             Self::Values => "values",
             Self::Ring => "ring",
+            Self::Births => "births",
+            Self::Spawns => "spawns",
+            Self::Meetings => "meetings",
+            Self::Actions => "actions",
+            Self::Restarts => "restarts",
             Self::EveryCall => "every_call",
             Self::Asks => "asks",
         }
@@ -112,16 +132,11 @@ impl Program {
         match self {
             Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
-            Self::Counts | Self::Checks | Self::Execs | Self::Values => &["-pthread"],
+            Self::Counts | Self::Checks | Self::Execs | Self::Values | Self::Meetings | Self::Actions => &["-pthread"],
             // It is copied once for each row.
             Self::Asks => &["-s"],
-            Self::Int80
-            | Self::EveryCall
-            | Self::Blocked
-            | Self::Refused
-            | Self::Namespaces
-            | Self::Signals
-            | Self::Ring => &[],
+            Self::Int80 | Self::EveryCall | Self::Blocked | Self::Refused | Self::Ring => &[],
+            Self::Namespaces | Self::Signals | Self::Births | Self::Spawns | Self::Restarts => &[],
         }
     }
 }
