@@ -8,11 +8,17 @@
 #ifndef CTREC_LOSSES_BPF_H
 #define CTREC_LOSSES_BPF_H
 
+/* Container 0: the caller does not look it up, to be quick. Then it is that of the thread that runs, if it has one. */
 __noinline int lose(__u32 loss, __u32 container)
 {
 	struct ctrec_loss_key key = { .loss = loss, .container = container };
-	__u64 *count = bpf_map_lookup_elem(&losses, &key);
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct ctrec_task *state = container ? 0 : bpf_map_lookup_elem(&tasks, &tid);
+	__u64 *count;
 
+	if (state)
+		key.container = state->container;
+	count = bpf_map_lookup_elem(&losses, &key);
 	if (!count) {
 		__u64 zero = 0;
 

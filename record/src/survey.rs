@@ -6,6 +6,7 @@
 mod answers;
 mod verified;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use nix::unistd::{AccessFlags, access};
@@ -100,7 +101,7 @@ pub fn survey() -> Result<Survey, RecordError> {
 fn try_to_load(exact_refusals: bool) -> Result<(Build, Option<CheckHook>), String> {
     let mut storage = Storage::new();
     let parts = Parts { discover: true, exact_refusals, check_hook: None, log_level: NUMBERS };
-    let kernel = Kernel::load(&mut storage, parts).map_err(|error| chain(&error))?;
+    let kernel = Kernel::load(&mut storage, parts, &BTreeMap::new()).map_err(|error| chain(&error))?;
     let build = if is_old() {
         Build::Old
     } else if kernel.counts_by_perf() {

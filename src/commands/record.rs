@@ -7,6 +7,7 @@ mod shown;
 mod size;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -44,6 +45,7 @@ pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Resul
         ctrec_version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: owner(),
         confine: Some(confined::by_own_profiles()),
+        tables: BTreeMap::new(),
     };
     let outcome = record(&request, &mut |notice| shown.take(notice))?;
     shown.end(&outcome, options);

@@ -24,6 +24,7 @@ mod elsewhere;
 mod engines_alive;
 mod every_call;
 mod full_disk;
+mod full_tables;
 mod gate;
 mod harness;
 mod hostile;

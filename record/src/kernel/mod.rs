@@ -89,8 +89,12 @@ impl fmt::Debug for Kernel<'_> {
 }
 
 impl<'storage> Kernel<'storage> {
-    /// Loads the programs; nothing is attached yet.
-    pub(crate) fn load(storage: &'storage mut Storage, parts: Parts) -> Result<Self, RecordError> {
+    /// Loads the programs; nothing is attached yet. `tables`: see [`crate::Options::tables`].
+    pub(crate) fn load(
+        storage: &'storage mut Storage,
+        parts: Parts,
+        tables: &BTreeMap<String, u32>,
+    ) -> Result<Self, RecordError> {
         requirements::check()?;
         let load = |source| RecordError::Load { source };
         let btf = requirements::types()?;
@@ -119,6 +123,11 @@ impl<'storage> Kernel<'storage> {
         config.hold = (preemption.on_tracepoints && preemption.can_be_held).into();
         let template = cells::create(cpus).map_err(load)?;
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
+        for mut map in open.open_object_mut().maps_mut() {
+            if let Some(most) = map.name().to_str().and_then(|name| tables.get(name)) {
+                map.set_max_entries(*most).map_err(load)?;
+            }
+        }
         let skel = open.load().map_err(load)?;
         let (links, exact_refusals) = (Vec::new(), parts.exact_refusals);
         let (banks, resting, next_container) = (BTreeMap::new(), BTreeSet::new(), 1 << 31);
@@ -135,7 +144,8 @@ impl<'storage> Kernel<'storage> {
             resting,
         };
         // What is pushed last is taken first: the first bank is filled before the second is made.
-        for slot in (1..wire::SLOTS).rev() {
+        let slots = tables.get("slots").map_or(wire::SLOTS, |most| wire::SLOTS.min(most + 1));
+        for slot in (1..slots).rev() {
             kernel.free_slot(slot)?;
         }
         Ok(kernel)

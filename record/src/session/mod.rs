@@ -57,7 +57,7 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
     let discover = matches!(options.target, Target::Containers { .. });
     let parts =
         Parts { discover, exact_refusals: options.exact_refusals, check_hook: options.check_hook, log_level: 0 };
-    let kernel = Kernel::load(&mut storage, parts)?;
+    let kernel = Kernel::load(&mut storage, parts, &options.tables)?;
     // Loading takes a second or more, and records nothing.
     let header = Header { hooks: kernel.hooks(), ..header::header(options, layout)? };
     let writer = RunWriter::create(&options.store, &header, options.format)?;

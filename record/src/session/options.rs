@@ -1,5 +1,6 @@
 //! What a caller asks for.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,9 @@ pub struct Options {
     pub owner: Option<(u32, u32)>,
     /// How ctrec's processes lose what they do not need any more; `None`: they keep all that they were started with.
     pub confine: Option<Box<Confine>>,
+    /// Most entries of the kernel side's tables, by name, where that is to be less than they have room for: what is
+    /// said when one is full is the same, and it takes less to fill it.
+    pub tables: BTreeMap<String, u32>,
 }
 
 impl std::fmt::Debug for Options {

@@ -1,0 +1,187 @@
+//! Tables of the kernel side that are full: what does not fit is counted, for the container that it belongs to, and
+//! whatever is made from the recording says that it is incomplete.
+//!
+//! The tables are made smaller for it, so the recorder runs in this process: there is no option that does that.
+
+#![expect(unsafe_code, reason = "signals get their default back; see the SAFETY comment")]
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use ctrec_record::{Options, Outcome, Target, record};
+use ctrec_recording::{Format, Loss, LossKind, Recording, Store};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use tempfile::TempDir;
+
+use crate::gate;
+use crate::image::text;
+use crate::program::Program;
+use crate::recorder::ctrec;
+
+/// sched_yield on x86-64, which no shell calls.
+const SCHED_YIELD: i64 = 24;
+
+/// Records a command with tables of so many entries.
+fn record_with(tables: &[(&str, u32)], command: &[&str]) -> (TempDir, Outcome) {
+    let store = TempDir::new().unwrap();
+    let options = Options {
+        store: store.path().to_owned(),
+        format: Format::Parquet,
+        window: Duration::from_millis(500),
+        duration: None,
+        tick: None,
+        most_bytes: None,
+        target: Target::Command(command.iter().map(OsString::from).collect()),
+        exact_refusals: false,
+        check_hook: None,
+        ctrec_version: "of a test".to_owned(),
+        owner: None,
+        confine: None,
+        tables: tables.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect(),
+    };
+    let outcome = record(&options, &mut |_| ()).unwrap();
+    for ends in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: sets no handler.
+        unsafe { signal(ends, SigHandler::SigDfl) }.unwrap();
+    }
+    assert_eq!(outcome.command_code, Some(0), "{command:?}");
+    (store, outcome)
+}
+
+fn only_run(store: &TempDir) -> Recording {
+    Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0)
+}
+
+/// Losses of one kind and place, of the only container.
+fn lost(recording: &Recording, kind: LossKind, detail: &str) -> u64 {
+    let [container] = &recording.containers[..] else { panic!("one container: {:?}", recording.containers) };
+    let is_it = |loss: &&Loss| (loss.kind, loss.detail.as_str()) == (kind, detail);
+    let losses: Vec<_> = recording.losses.iter().filter(is_it).collect();
+    assert!(losses.iter().all(|loss| loss.container == Some(container.container)), "{losses:?}");
+    losses.iter().map(|loss| loss.count).sum()
+}
+
+/// A script that runs 20 copies of a program, which are 20 programs.
+fn copies(arguments: &str) -> String {
+    format!(
+        r#"folder=$(mktemp -d)
+        for number in $(seq 20); do
+            cp "$1" $folder/$number && $folder/$number {arguments} > /dev/null || exit 1
+        done
+        rm -r $folder"#
+    )
+}
+
+/// Everything that shows a recording says what the loss means.
+fn assert_said_everywhere(store: &TempDir, name: &str, outcome: &Outcome) {
+    let store = text(store.path());
+    let words: [&[&str]; 4] = [
+        &["recommend", "--container", name],
+        &["caps", "--container", name, "--format", "text"],
+        &["report", "--container", name],
+        &["report", "--container", name, "--format", "markdown"],
+    ];
+    for words in words {
+        let shown = ctrec(&[words, &[store]].concat());
+        let all = format!("{}{}", shown.stdout, shown.stderr).to_lowercase();
+        assert!(all.contains("incomplete: "), "{words:?}: {all}");
+    }
+    let json = ctrec(&["report", "--container", name, "--format", "json", store]).success();
+    assert!(json.contains(r#""severity": "incomplete""#), "{json}");
+    let profile = TempDir::new().unwrap();
+    let file = profile.path().join("profile.json");
+    std::fs::write(&file, ctrec(&["recommend", "--container", name, store]).success()).unwrap();
+    let verified = ctrec(&["verify", "--profile", text(&file), "--container", name, store]);
+    assert!(verified.stderr.contains("incomplete: "), "{verified:?}");
+    let recording = Store::open(store).and_then(|store| store.read_all()).unwrap().remove(0);
+    let losses: u64 = recording.losses.iter().map(|loss| loss.count).sum();
+    assert_eq!(outcome.progress.losses, losses, "said at the end of the recording");
+    let listed = ctrec(&["list", "--format", "json", store]).success();
+    assert!(listed.contains(&format!(r#""losses": {losses}"#)), "{losses} in {listed}");
+}
+
+/// Records with one table too small, and sees to it that everything says so.
+fn assert_full(table: (&str, u32), (kind, detail): (LossKind, &str), command: &[&str]) -> Recording {
+    let (store, outcome) = record_with(&[table], command);
+    let recording = only_run(&store);
+    assert!(lost(&recording, kind, detail) > 0, "{table:?}: {:?}", recording.losses);
+    let name = recording.containers[0].name.clone();
+    assert_said_everywhere(&store, &name, &outcome);
+    recording
+}
+
+#[test]
+fn calls_without_a_slot_are_counted_as_lost_each() {
+    if !gate::open("calls_without_a_slot_are_counted_as_lost_each", &["gcc"]) {
+        return;
+    }
+    let (binary, script) = (Program::Counts.binary(), copies("1 0 7"));
+    let command = ["sh", "-c", &script, "sh", text(&binary)];
+    let recording = assert_full(("slots", 8), (LossKind::SlotsFull, "slots"), &command);
+    let whole = only_run(&record_with(&[], &command).0);
+    assert_eq!(whole.losses, []);
+    let made = |recording: &Recording, number: i64| -> u64 {
+        let calls = recording.calls.iter().filter(|call| call.number == number);
+        calls.map(|call| call.succeeded + call.failed).sum()
+    };
+    assert_eq!(made(&whole, SCHED_YIELD), 20 * 7);
+    let (counted, lost) = (made(&recording, SCHED_YIELD), lost(&recording, LossKind::SlotsFull, "slots"));
+    assert!(counted < 20 * 7 && counted % 7 == 0, "programs with a slot are counted whole: {counted}");
+    assert!(lost >= 20 * 7 - counted, "{lost}");
+}
+
+#[test]
+fn what_a_full_table_does_not_take_is_lost_by_name() {
+    if !gate::open("what_a_full_table_does_not_take_is_lost_by_name", &["gcc"]) {
+        return;
+    }
+    let [counts, checks, namespaces] = [Program::Counts, Program::Checks, Program::Namespaces].map(Program::binary);
+    let many = copies("1 0 2");
+    let of_clone = copies("2");
+    let full = |table, command: &[&str]| assert_full((table, 1), (LossKind::MapFull, table), command);
+    full("sparse", &[text(&counts), "1", "0", "20"]);
+    full("tasks", &[text(&counts), "8", "2", "20"]);
+    full("programs", &["sh", "-c", &many, "sh", text(&counts)]);
+    full("starts", &["sh", "-c", &many, "sh", text(&counts)]);
+    full("arguments", &["sh", "-c", &of_clone, "sh", text(&namespaces)]);
+    full("checks", &[text(&checks), "1", "0", "5"]);
+    full("askers", &[text(&checks), "1", "0", "5"]);
+    full("identities", &["sh", "-c", &many, "sh", text(&counts)]);
+}
+
+#[test]
+fn losses_beyond_their_own_table_are_losses_too() {
+    if !gate::open("losses_beyond_their_own_table_are_losses_too", &["gcc"]) {
+        return;
+    }
+    let binary = Program::Counts.binary();
+    let tables = [("losses", 1), ("sparse", 1), ("tasks", 1)];
+    let (store, _) = record_with(&tables, &[text(&binary), "8", "2", "20"]);
+    let recording = only_run(&store);
+    let beyond = recording.losses.iter().filter(|loss| loss.detail == "losses" && loss.container.is_none());
+    assert!(beyond.map(|loss| loss.count).sum::<u64>() > 0, "{:?}", recording.losses);
+}
+
+#[test]
+fn an_event_that_finds_no_room_costs_no_count() {
+    if !gate::open("an_event_that_finds_no_room_costs_no_count", &["gcc"]) {
+        return;
+    }
+    let binary = Program::Counts.binary();
+    // One page takes slots, and not the event of a task that enters, which has a runtime's arguments in it.
+    let command = [text(&binary), "2", "3", "400"];
+    let recording = assert_full(("events", 4096), (LossKind::RingFull, "events"), &command);
+    let calls = recording.calls.iter().filter(|call| call.number == SCHED_YIELD);
+    assert_eq!(calls.map(|call| call.succeeded).sum::<u64>(), 2 * 4 * 400);
+}
+
+#[test]
+fn a_cgroup_that_cannot_be_kept_is_a_loss() {
+    if !gate::open("a_cgroup_that_cannot_be_kept_is_a_loss", &["gcc"]) {
+        return;
+    }
+    let script = "root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+        own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+        mkdir $root$own/below && rmdir $root$own/below";
+    assert_full(("cgroups", 1), (LossKind::MapFull, "containers"), &["sh", "-c", script]);
+}
