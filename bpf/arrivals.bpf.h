@@ -86,22 +86,24 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 		.runtime_mounts = mounts_of(runtime),
 		.runtime_root = root_of(runtime),
 	};
-	struct executable executable = {};
+	struct executable *executable;
 	__u32 tid = BPF_CORE_READ(task, pid);
 
 	if (!container)
 		return lose(CTREC_LOSS_CONTAINERS_FULL, id);
-	find_program(task, id, &executable);
-	state.program = executable.program;
+	executable = find_executable(address_of(task), id);
+	if (!executable)
+		return 0;
+	state.program = executable->program;
 	if (claim(&container->init_tid, tid, NUMBERED_CONTAINER, id)) {
 		state.origin = CTREC_ORIGIN_INIT;
 		container->started_ns = bpf_ktime_get_ns();
-		container->runtime_inode = executable.inode;
-		container->runtime_device = executable.device;
+		container->runtime_inode = executable->inode;
+		container->runtime_device = executable->device;
 	}
 	state.slot = native_slot(&state);
 	follow(task, &state);
-	return announce(task, id, cgroup, path, &executable);
+	return announce(task, id, cgroup, path, executable);
 }
 
 #endif

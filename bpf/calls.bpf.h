@@ -35,7 +35,7 @@ static __always_inline bool is_sigreturn(__u32 tid, __s32 number)
 	return true;
 }
 
-static __noinline int count_argument(__u32 slot, __u32 container, __s32 number, __u64 value)
+__noinline int count_argument(__u32 slot, __u32 container, __s32 number, __u64 value)
 {
 	struct ctrec_argument_key key = { .slot = slot, .number = number, .value = value };
 
@@ -133,7 +133,7 @@ static __always_inline bool needs_care(__s32 number)
 }
 
 /* The one check that a thread had asked has ended with its call; what the cache said before holds again. */
-static __noinline bool settle_waiting(__u32 stack, __u32 slot, long result)
+__noinline bool settle_waiting(__u32 stack, __u32 slot, long result)
 {
 	struct ctrec_waiting *place = waiting_of(stack);
 	__u32 times = take_waiting(place, stack);

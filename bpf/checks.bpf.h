@@ -73,11 +73,14 @@ static __always_inline bool may_be_needless(int capability)
 	return capability == CAP_FSETID || (__u32)(capability - CAP_SETGID) <= CAP_SETPCAP - CAP_SETGID;
 }
 
-static __noinline int sample_asker(void *ctx, __u32 check, __u32 container)
+/* `frames`: the stack, where it was taken before. */
+static __noinline int sample_asker(void *ctx, const __u64 *frames, __u32 check, __u32 container)
 {
 	struct ctrec_asker_key key = { .check = check };
 
-	if (bpf_get_stack(ctx, key.frames, sizeof(key.frames), 0) < 0)
+	if (frames)
+		__builtin_memcpy(key.frames, frames, sizeof(key.frames));
+	else if (bpf_get_stack(ctx, key.frames, sizeof(key.frames), 0) < 0)
 		return lose(CTREC_LOSS_READ_FAULT, container);
 	return add_one(&askers, &key) ? 0 : lose(CTREC_LOSS_ASKERS_FULL, container);
 }
@@ -109,6 +112,8 @@ struct question {
 	struct user_namespace *target;
 	int capability;
 	__u32 options;
+	/* Of kernels before 5.15, which cannot walk the stack where the function returns. */
+	__u64 frames[CTREC_FRAMES];
 };
 
 static __always_inline __u32 flags_of(struct task_struct *task, const struct cred *cred, int capability, int verdict,
@@ -132,11 +137,12 @@ static __always_inline __u8 quick_space_of(struct user_namespace *space, __u32 o
 {
 	if (own && FIELD(typed, space, ns.inum) == own)
 		return CTREC_SPACE_CONTAINER;
-	return space_of((__u64)space, own);
+	return space_of(address_of(space), own);
 }
 
 /* Counts a check that was asked, and takes a sample of who asked. Returns its id; 0: it could not be kept. */
-static __always_inline __u32 ask(void *ctx, struct ctrec_check_key *key, __u32 known, bool compat, __u32 container)
+static __always_inline __u32 ask(void *ctx, const __u64 *frames, struct ctrec_check_key *key, __u32 known, bool compat,
+				 __u32 container)
 {
 	struct ctrec_check_count *count = 0;
 	struct ctrec_check *check;
@@ -159,7 +165,7 @@ static __always_inline __u32 ask(void *ctx, struct ctrec_check_key *key, __u32 k
 	else
 		return id;
 	if (is_sampled(asked, compat, key->number))
-		sample_asker(ctx, id, container);
+		sample_asker(ctx, frames, id, container);
 	return id;
 }
 
@@ -178,8 +184,9 @@ static __always_inline __u32 asked_before(__u32 stack, const struct ctrec_check_
 	return place->owner == none && check < CTREC_CHECKS ? check : 0;
 }
 
-static __always_inline int note_check(void *ctx, const struct cred *cred, struct user_namespace *target, int capability,
-				      __u8 audit, int verdict, const bool typed)
+static __always_inline int note_check(void *ctx, const __u64 *frames, const struct cred *cred,
+				      struct user_namespace *target, int capability, __u8 audit, int verdict,
+				      const bool typed)
 {
 	struct task_struct *task = current_task();
 	__u32 stack = stack_of(task), tid = LOAD(task, pid), container = 0, space, check, slot;
@@ -220,7 +227,7 @@ static __always_inline int note_check(void *ctx, const struct cred *cred, struct
 	key.flags = flags_of(task, cred, capability, verdict, typed);
 	if (may_be_needless(capability) && is_needless((__u64)cred, key.number, compat, capability, regs))
 		key.flags |= CTREC_CHECK_NEEDLESS;
-	check = ask(ctx, &key, quick ? asked_before(stack, &key) : 0, compat, container);
+	check = ask(ctx, frames, &key, quick ? asked_before(stack, &key) : 0, compat, container);
 	if (!check)
 		return lose(CTREC_LOSS_CHECKS_FULL, container);
 	if (key.number < 0)
@@ -239,14 +246,14 @@ SEC("tp_btf/cap_capable")
 int BPF_PROG(on_check_tracepoint, const struct cred *cred, struct user_namespace *target,
 	     const struct user_namespace *capable, int capability, int verdict)
 {
-	return note_check(ctx, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true);
+	return note_check(ctx, 0, cred, target, capability, CTREC_AUDIT_UNKNOWN, verdict, true);
 }
 
 SEC("fexit/cap_capable")
 int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *target, int capability,
 	     unsigned int options, int verdict)
 {
-	return note_check(ctx, cred, target, capability, audit_of(options), verdict, true);
+	return note_check(ctx, 0, cred, target, capability, audit_of(options), verdict, true);
 }
 
 /* Loaded and attached by themselves, to find out whether such a program is run here: a hook may be taken and be mute. */
@@ -288,6 +295,9 @@ int BPF_KPROBE(on_check_kprobe, const struct cred *cred, struct user_namespace *
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct question question = { cred, target, capability, options };
 
+#ifdef CTREC_OLD
+	bpf_get_stack(ctx, question.frames, sizeof(question.frames), 0);
+#endif
 	if (bpf_map_update_elem(&questions, &thread, &question, BPF_ANY))
 		lose(CTREC_LOSS_CHECKS_FULL, 0);
 	return 0;
@@ -298,10 +308,15 @@ int BPF_KRETPROBE(on_check_kretprobe, int verdict)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct question *question = bpf_map_lookup_elem(&questions, &thread);
+	const __u64 *frames = 0;
 
 	if (!question)
 		return 0;
-	note_check(ctx, question->cred, question->target, question->capability, audit_of(question->options), verdict, false);
+#ifdef CTREC_OLD
+	frames = question->frames;
+#endif
+	note_check(ctx, frames, question->cred, question->target, question->capability, audit_of(question->options), verdict,
+		   false);
 	bpf_map_delete_elem(&questions, &thread);
 	return 0;
 }

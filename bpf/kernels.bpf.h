@@ -8,6 +8,14 @@
 #ifndef CTREC_KERNELS_BPF_H
 #define CTREC_KERNELS_BPF_H
 
+static __always_inline __u64 address_of(const void *pointer)
+{
+	volatile __u64 *address = &scratch[bpf_get_smp_processor_id() & (CTREC_CPUS - 1)].address;
+
+	*address = (__u64)pointer;
+	return *address;
+}
+
 #ifdef CTREC_OLD
 
 #define KERNEL_STACK_BYTES 16384
@@ -110,7 +118,7 @@ static __always_inline bool replace(__u64 *place, __u64 before, __u64 after)
  * From Linux 7.0 on, a kernel that preempts its own code does so in programs on tracepoints too. What a CPU has one of is
  * used with preemption off. That does not help whoever comes to a program on a CPU where it runs already and was preempted:
  * the kernel passes them by (a recursion miss). Calls, of which each counts, are counted by way of perf there, which turns
- * preemption off around the program.
+ * preemption off around the program; on the hooks of lives are two programs each.
  */
 extern void bpf_preempt_disable(void) __weak __ksym; /* Linux 6.10+ */
 extern void bpf_preempt_enable(void) __weak __ksym;

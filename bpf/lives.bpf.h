@@ -3,6 +3,31 @@
 #ifndef CTREC_LIVES_BPF_H
 #define CTREC_LIVES_BPF_H
 
+/*
+ * Where the kernel preempts programs on tracepoints, one may be passed by (kernels.bpf.h). There each hook has a second
+ * program, which does what the first did not: who is preempted in the one is seldom so in the other.
+ */
+static __always_inline int settle(struct task_struct *task, int code)
+{
+	__u32 tid = LOAD(task, pid);
+	struct ctrec_task *state = config.twice ? bpf_map_lookup_elem(&tasks, &tid) : 0;
+
+	if (state)
+		state->settled = 1;
+	return code;
+}
+
+static __always_inline bool is_settled(struct task_struct *task)
+{
+	__u32 tid = LOAD(task, pid);
+	struct ctrec_task *state = bpf_map_lookup_elem(&tasks, &tid);
+	bool settled = state && state->settled;
+
+	if (settled)
+		state->settled = 0;
+	return settled;
+}
+
 #define SIG_IGN 1 /* SIG_DFL is 0 */
 #define MAX_HANDLERS 255
 
@@ -34,6 +59,14 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	return UNPREEMPTED(be_born(parent, child));
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 tid = child->pid;
+
+	return UNPREEMPTED(bpf_map_lookup_elem(&tasks, &tid) ? 0 : be_born(parent, child));
 }
 
 /*
@@ -126,7 +159,7 @@ static __always_inline int execute(struct task_struct *task, pid_t old_pid, stru
 	/* A thread that executes takes over its leader's id. */
 	__u32 old_tid = old_pid, tid = task->pid, parent;
 	struct ctrec_task *known = bpf_map_lookup_elem(&tasks, &old_tid);
-	struct executable executable = {};
+	struct executable *executable;
 	struct ctrec_container *container;
 	struct ctrec_task state;
 	bool compat;
@@ -141,15 +174,17 @@ static __always_inline int execute(struct task_struct *task, pid_t old_pid, stru
 	settle_checks(old_tid, stack_of(task), state.container, CTREC_OUTCOME_SUCCEEDED);
 	settle_checks(tid, stack_of(task), state.container, CTREC_OUTCOME_SUCCEEDED);
 	parent = state.program;
-	find_program(task, state.container, &executable);
-	state.program = executable.program;
+	executable = find_executable(address_of(task), state.container);
+	if (!executable)
+		return 0;
+	state.program = executable->program;
 	state.exec_number = -1;
 	state.handlers = 0;
 	state.returning = 1;
 	container = bpf_map_lookup_elem(&containers, &state.container);
-	if (state.phase != CTREC_PHASE_WORKLOAD && starts_workload(task, &state, &executable, container))
+	if (state.phase != CTREC_PHASE_WORKLOAD && starts_workload(task, &state, executable, container))
 		begin_workload(task, &state, container);
-	if (executable.is_new && state.phase == CTREC_PHASE_WORKLOAD)
+	if (executable->is_new && state.phase == CTREC_PHASE_WORKLOAD)
 		announce_program(task, &state);
 	state.slot = native_slot(&state);
 	count_start(&state, parent);
@@ -167,7 +202,13 @@ static __always_inline int execute(struct task_struct *task, pid_t old_pid, stru
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	return UNPREEMPTED(execute(task, old_pid, bprm));
+	return UNPREEMPTED(settle(task, execute(task, old_pid, bprm)));
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_again, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return UNPREEMPTED(is_settled(task) ? 0 : execute(task, old_pid, bprm));
 }
 
 static __always_inline int enter_handler(struct k_sigaction *action)
@@ -187,7 +228,13 @@ static __always_inline int enter_handler(struct k_sigaction *action)
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(on_signal, int number, struct kernel_siginfo *info, struct k_sigaction *action)
 {
-	return UNPREEMPTED(enter_handler(action));
+	return UNPREEMPTED(settle(current_task(), enter_handler(action)));
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(on_signal_again, int number, struct kernel_siginfo *info, struct k_sigaction *action)
+{
+	return UNPREEMPTED(is_settled(current_task()) ? 0 : enter_handler(action));
 }
 
 static __always_inline int die(struct task_struct *task)
@@ -219,6 +266,12 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	return UNPREEMPTED(die(task));
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit_again, struct task_struct *task)
+{
+	return UNPREEMPTED(die(task)); /* of whom is known no more, nothing is done */
 }
 
 #endif

@@ -18,7 +18,10 @@ const volatile struct ctrec_config config = {};
  */
 __u64 threads[CTREC_THREADS];
 
-/* Where a register pointer becomes a number, one line a CPU: the verifier allows no arithmetic on the pointer itself. */
+/*
+ * Where a pointer becomes a number, one line a CPU: the verifier allows no arithmetic on a pointer to the registers, and
+ * hands none over to a function that it checks by itself.
+ */
 struct {
 	__u64 address;
 	__u64 pad[7];
@@ -217,6 +220,14 @@ struct {
 	__type(key, struct ctrec_identity_key);
 	__type(value, __u64);
 } identities SEC(".maps");
+
+/* What was found out of a thread that nobody told us about. One a CPU, used with preemption off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ctrec_task);
+} adopted SEC(".maps");
 
 /* Followed threads by thread id; gone with the thread. */
 struct {

@@ -6,7 +6,7 @@
 #ifndef CTREC_PENDING_BPF_H
 #define CTREC_PENDING_BPF_H
 
-static __noinline int count_other_end(__u32 check, __u32 container, __u32 outcome, __u32 times)
+__noinline int count_other_end(__u32 check, __u32 container, __u32 outcome, __u32 times)
 {
 	struct ctrec_check_end key = { .check = check, .outcome = outcome };
 	struct ctrec_count *count = bpf_map_lookup_elem(&check_ends, &key);
@@ -58,7 +58,7 @@ static __always_inline __u32 take_waiting(struct ctrec_waiting *place, __u32 sta
 }
 
 /* The call that a thread was in has ended: so have the checks that were asked in it. */
-static __noinline int settle_checks(__u32 tid, __u32 stack, __u32 container, __u32 outcome)
+__noinline int settle_checks(__u32 tid, __u32 stack, __u32 container, __u32 outcome)
 {
 	struct ctrec_pending *others = bpf_map_lookup_elem(&pending, &tid);
 	struct ctrec_waiting *place = waiting_of(stack);
@@ -85,7 +85,7 @@ static __noinline struct ctrec_pending *pending_of(__u32 tid)
 }
 
 /* Leaves a check for the end of the call, in the map. The thread's next return takes the slow path, which looks there. */
-static __noinline int await_with_others(__u32 tid, __u32 stack, __u32 check, __u32 container)
+__noinline int await_with_others(__u32 tid, __u32 stack, __u32 check, __u32 container)
 {
 	struct ctrec_pending *others = pending_of(tid);
 

@@ -16,18 +16,23 @@ __noinline int read_path(__u64 path_address, __u64 fs_address)
 	struct fs_struct *fs = (void *)fs_address;
 	struct dentry *dentry = BPF_CORE_READ(from, dentry), *root = BPF_CORE_READ(fs, root.dentry);
 	struct vfsmount *mnt = BPF_CORE_READ(from, mnt), *root_mnt = BPF_CORE_READ(fs, root.mnt);
-	__u32 offset = 0, zero = 0;
+	__u32 zero = 0;
 	struct ctrec_path *path = bpf_map_lookup_elem(&path_scratch, &zero);
+	/* Kept in memory, where the verifier does not follow it: it would look at each turn for each length. */
+	volatile __u32 *length;
 
 	if (!path)
 		return 0;
+	length = &path->length_bytes;
 	path->truncated = 0;
+	*length = 0;
 	for (int depth = 0; depth < CTREC_DEPTH; depth++) {
 		struct dentry *parent;
-		long length;
+		long added;
+		__u32 offset;
 
 		if (dentry == root && mnt == root_mnt)
-			goto done;
+			return 0;
 		if (dentry == BPF_CORE_READ(mnt, mnt_root)) {
 			struct mount *mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
 			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
@@ -37,38 +42,36 @@ __noinline int read_path(__u64 path_address, __u64 fs_address)
 				 * Outside of the task's root. A file that is a mount of its own, as runc mounts itself
 				 * before it enters a container, has no other name than this.
 				 */
-				if (!offset) {
-					length = bpf_probe_read_kernel_str(path->components, NAME_BYTES,
-									   BPF_CORE_READ(dentry, d_name.name));
-					offset = length > 0 ? length & (NAME_BYTES * 2 - 1) : 0;
+				if (!*length) {
+					added = bpf_probe_read_kernel_str(path->components, NAME_BYTES,
+									  BPF_CORE_READ(dentry, d_name.name));
+					*length = added > 0 ? added : 0;
 				}
-				goto done;
+				return 0;
 			}
 			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
 			mnt = (void *)above + bpf_core_field_offset(struct mount, mnt);
 			continue;
 		}
+		offset = *length;
 		if (offset > CTREC_PATH - NAME_BYTES)
 			break;
 		barrier_var(offset);
 		if (offset > CTREC_PATH - NAME_BYTES)
 			break;
-		length = bpf_probe_read_kernel_str(&path->components[offset], NAME_BYTES,
-						   BPF_CORE_READ(dentry, d_name.name));
-		if (length < 0) {
+		added = bpf_probe_read_kernel_str(&path->components[offset], NAME_BYTES,
+						  BPF_CORE_READ(dentry, d_name.name));
+		if (added < 0) {
 			path->truncated = 1;
-			path->length_bytes = offset;
 			return 1;
 		}
-		offset += length & (NAME_BYTES * 2 - 1);
+		*length = offset + added;
 		parent = BPF_CORE_READ(dentry, d_parent);
 		if (parent == dentry)
-			goto done; /* a memfd: a file without a folder */
+			return 0; /* a memfd: a file without a folder */
 		dentry = parent;
 	}
 	path->truncated = 1;
-done:
-	path->length_bytes = offset;
 	return 0;
 }
 
@@ -105,21 +108,32 @@ struct executable {
 	bool memfd; /* a file without a folder: a sealed copy of a runtime, or the tiny helper of runc 1.2 */
 };
 
+/* What `find_program` found. One a CPU, used with preemption off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct executable);
+} executables SEC(".maps");
+
 static __always_inline struct file *executable_of(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, mm, exe_file);
 }
 
-static __noinline int find_program(struct task_struct *task, __u32 container, struct executable *out)
+__noinline int find_program(__u64 address, __u32 container)
 {
+	struct task_struct *task = (void *)address;
 	struct ctrec_program_key key = { .container = container };
 	struct ctrec_path *path;
 	struct dentry *dentry;
 	struct file *file;
 	__u32 zero = 0, *known, program;
+	struct executable *out = bpf_map_lookup_elem(&executables, &zero);
 
 	if (!out)
 		return 0;
+	__builtin_memset(out, 0, sizeof(*out));
 	file = executable_of(task);
 	if (!file)
 		return 0; /* a kernel thread */
@@ -160,6 +174,15 @@ static __noinline int find_program(struct task_struct *task, __u32 container, st
 	out->program = program;
 	out->is_new = true;
 	return 0;
+}
+
+/* NULL never, but for the verifier. */
+static __always_inline struct executable *find_executable(__u64 address, __u32 container)
+{
+	__u32 zero = 0;
+
+	find_program(address, container);
+	return bpf_map_lookup_elem(&executables, &zero);
 }
 
 #endif

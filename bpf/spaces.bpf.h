@@ -4,7 +4,7 @@
 #define CTREC_SPACES_BPF_H
 
 /* Where a user namespace is, as seen from the container's. The kernel nests no more than 32. */
-static __noinline __u32 space_of(__u64 address, __u32 own)
+__noinline __u32 space_of(__u64 address, __u32 own)
 {
 	struct user_namespace *space = (void *)address;
 

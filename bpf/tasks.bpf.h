@@ -141,16 +141,18 @@ __noinline __u32 origin_by_ancestors(__u64 address, __u32 id)
 }
 
 /* A thread that nobody told us about: it lived before recording began, or its process joined with several threads. */
-static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
+__noinline int adopt(__u64 address)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
-	struct executable executable = {};
+	struct task_struct *task = (void *)address;
+	__u32 tgid = BPF_CORE_READ(task, tgid), zero = 0;
+	struct ctrec_task *leader, *out = bpf_map_lookup_elem(&adopted, &zero);
+	struct executable *executable;
 	struct ctrec_container *container;
-	struct ctrec_task *leader;
 	__u32 id;
 
 	if (!out)
 		return 0;
+	__builtin_memset(out, 0, sizeof(*out));
 	id = container_of_cgroups(task);
 	if (!id)
 		return 0;
@@ -158,11 +160,13 @@ static __noinline int adopt(struct task_struct *task, struct ctrec_task *out)
 	if (leader) {
 		*out = *leader;
 	} else {
-		find_program(task, id, &executable);
+		executable = find_executable(address, id);
+		if (!executable)
+			return 0;
 		out->container = id;
-		out->program = executable.program;
+		out->program = executable->program;
 		out->origin = origin_by_ancestors((__u64)BPF_CORE_READ(task, group_leader), id);
-		out->phase = executable.runtime ? CTREC_PHASE_SETUP : CTREC_PHASE_WORKLOAD;
+		out->phase = executable->runtime ? CTREC_PHASE_SETUP : CTREC_PHASE_WORKLOAD;
 		out->slot = native_slot(out);
 	}
 	container = bpf_map_lookup_elem(&containers, &id);
@@ -195,6 +199,16 @@ static __always_inline void let_go(__u64 *entry, __u64 before, __u32 stack, __u3
 #endif
 }
 
+/* What `adopt` found out. */
+static __always_inline void take_adopted(struct ctrec_task *out)
+{
+	__u32 zero = 0;
+	struct ctrec_task *state = bpf_map_lookup_elem(&adopted, &zero);
+
+	if (state)
+		*out = *state;
+}
+
 /* A thread that the cache knows nothing of. */
 static __always_inline bool find_task(struct task_struct *task, __u32 tid, struct ctrec_task *out)
 {
@@ -207,8 +221,10 @@ static __always_inline bool find_task(struct task_struct *task, __u32 tid, struc
 		cache(task, out);
 		return true;
 	}
-	if (adopt(task, out))
+	if (adopt(address_of(task))) {
+		take_adopted(out);
 		return true;
+	}
 	let_go(entry, before, stack, tid);
 	return false;
 }

@@ -32,7 +32,9 @@ int list_unfinished(struct bpf_iter__task *ctx)
 	known = bpf_map_lookup_elem(&tasks, &tid);
 	if (known)
 		state = *known;
-	else if (!adopt(task, &state))
+	else if (adopt(address_of(task)))
+		take_adopted(&state);
+	else
 		return 0;
 	call.slot = slot_of(&state, is_compat(task));
 	bpf_seq_write(ctx->meta->seq, &call, sizeof(call));

@@ -291,7 +291,8 @@ struct ctrec_task {
 	__u64 runtime_root; /* address of the dentry of that task's root directory, only compared; 0: not seen */
 	__u8 returning; /* it has yet to return from the call that made it, or that made it another program */
 	__u8 adopted; /* it was found in the midst of a call, whose beginning was not seen */
-	__u8 pad[2];
+	__u8 settled; /* of two programs on a hook, the first has done what there is to do */
+	__u8 pad;
 	__u32 user_space; /* user namespace that its container's workload was started in; 0: not yet */
 	__u64 permitted; /* permitted set as its last execve or capset left it */
 };
@@ -423,7 +424,9 @@ struct ctrec_config {
 	__u8 prepare_exec; /* sched_prepare_exec is attached (Linux 6.10+): exec's number and ABI are exact */
 	__u8 entries; /* sys_enter is attached: a call that has no entry was answered by a filter */
 	__u8 hold; /* programs turn preemption off (Linux 6.10+) */
+	__u8 twice; /* hooks of lives have a second program each */
+	__u8 pad[3];
 };
-_Static_assert(sizeof(struct ctrec_config) == 8, "config");
+_Static_assert(sizeof(struct ctrec_config) == 12, "config");
 
 #endif

@@ -1,7 +1,9 @@
 //! Exact counts of capability checks: a program that provokes known numbers of them, recorded with
 //! `ctrec record -- COMMAND`.
 
-use ctrec_recording::{Audit, Check, Ended, Namespace, Phase, Whose};
+use std::env;
+
+use ctrec_recording::{Audit, Check, Ended, Loss, LossKind, Namespace, Phase, Whose};
 use serde_json::Value;
 
 use crate::gate;
@@ -14,14 +16,27 @@ const EPERM: i64 = 1;
 /// So many are sampled before samples get fewer.
 const SAMPLED_FIRST: u64 = 16;
 
-fn recorded(test: &str, arguments: &[&str]) -> Option<(Value, Recorded)> {
+/// What was printed, what was recorded, and how many checks the hook is said to have missed. Linux 7.0+ preempts programs,
+/// and then those hooks miss some that are not chosen there unless asked for; no other loss is put up with.
+fn recorded(test: &str, arguments: &[&str]) -> Option<(Value, Recorded, u64)> {
     if !gate::open(test, &["gcc"]) {
         return None;
     }
     let (outcome, recorded) = record_command(&[&[text(&Program::Checks.binary())], arguments].concat());
     let printed = outcome.success();
-    assert_eq!(recorded.recording().losses, [], "nothing may be lost");
-    Some((serde_json::from_str(&printed).expect("the program prints what it asked"), recorded))
+    let losses = &recorded.recording().losses;
+    let is_put_up_with =
+        |loss: &&Loss| misses_some() && loss.kind == LossKind::RecursionMiss && loss.detail.starts_with("on_check_");
+    let missed = losses.iter().filter(is_put_up_with).map(|loss| loss.count).sum();
+    assert!(losses.iter().all(|loss| is_put_up_with(&loss)), "nothing may be lost: {losses:?}");
+    Some((serde_json::from_str(&printed).expect("the program prints what it asked"), recorded, missed))
+}
+
+fn misses_some() -> bool {
+    let forced = env::var("CTREC_CHECK_HOOK").is_ok_and(|hook| ["fexit", "tracepoint"].contains(&hook.as_str()));
+    let release = nix::sys::utsname::uname().expect("the kernel says what it is");
+    let major = release.release().to_string_lossy().split('.').next().and_then(|major| major.parse::<u32>().ok());
+    forced && major.is_some_and(|major| major >= 7)
 }
 
 /// The workload's checks of a line that the program printed.
@@ -32,11 +47,14 @@ fn of_line<'a>(recorded: &'a Recorded, line: &Value) -> Vec<&'a Check> {
 }
 
 fn assert_counts_are_exact(test: &str, arguments: &[&str]) {
-    let Some((printed, recorded)) = recorded(test, arguments) else { return };
+    let Some((printed, recorded, missed)) = recorded(test, arguments) else { return };
+    let mut not_counted = 0;
     for line in printed.as_array().expect("lines") {
         let checks = of_line(&recorded, line);
         let errno = line["errno"].as_i64().expect("a number");
-        assert_eq!(Some(checks.iter().map(|check| check.count).sum()), line["count"].as_u64(), "{line}: {checks:#?}");
+        let counted: u64 = checks.iter().map(|check| check.count).sum();
+        let asked = line["count"].as_u64().expect("a number");
+        not_counted += asked.checked_sub(counted).unwrap_or_else(|| panic!("{line}: {checks:#?}"));
         for check in checks {
             assert_eq!(i64::from(check.errno), errno, "{check:?}");
             assert_eq!(check.ended == Ended::Succeeded, errno == 0, "{check:?}");
@@ -46,6 +64,7 @@ fn assert_counts_are_exact(test: &str, arguments: &[&str]) {
             assert!(!check.needless && check.audit != Audit::Probe, "{check:?}");
         }
     }
+    assert!(not_counted <= missed, "{not_counted} were not counted, {missed} are said to be missed: {printed}");
 }
 
 #[test]
@@ -60,7 +79,7 @@ fn checks_of_children_with_threads_are_counted_exactly() {
 
 #[test]
 fn who_asked_is_sampled_ever_less_often() {
-    let Some((printed, recorded)) = recorded("who_asked_is_sampled_ever_less_often", &["2", "1", "500"]) else {
+    let Some((printed, recorded, _)) = recorded("who_asked_is_sampled_ever_less_often", &["2", "1", "500"]) else {
         return;
     };
     for line in printed.as_array().expect("lines") {

@@ -19,14 +19,13 @@ pub(crate) fn open(test: &str, commands: &[&str]) -> bool {
 pub(crate) fn refuse(test: &str, missing: &str) -> bool {
     let required = env::var_os("CTREC_REQUIRE").is_some_and(|value| !value.is_empty());
     assert!(!required, "{test} cannot run here: it needs {missing}");
-    // Not eprintln!: the test runner would capture it, and nobody would learn of the skip. In one piece, since other
-    // tests write too.
-    let line = format!(
-        "SKIPPED {test}: it needs {missing}
-"
-    );
-    std::io::stderr().write_all(line.as_bytes()).expect("stderr is open");
+    tell(&format!("SKIPPED {test}: it needs {missing}"));
     false
+}
+
+/// Writes a line that the test runner does not keep for itself, in one piece, since other tests write too.
+pub(crate) fn tell(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("stderr is open");
 }
 
 fn on_path(command: &str) -> bool {

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ctrec_recording::{Abi, Call, Check, Container, Phase, Recording, Store, Values};
+use ctrec_analyze::behaviour::Behaviour;
+use ctrec_analyze::capabilities::Capabilities;
+use ctrec_analyze::policy::Policy;
+use ctrec_analyze::report::capabilities_json;
+use ctrec_recording::{Abi, Audit, Call, Check, Container, Phase, Recording, Store, Values};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -167,6 +171,22 @@ impl Recorded {
     pub(crate) fn values(&self) -> impl Iterator<Item = &Values> {
         let rows = self.recording.values.iter().filter(|row| self.is_it(row.container));
         rows.filter(|row| row.phase == Phase::Workload)
+    }
+
+    /// The same recording by a hook that does not see the options of a check.
+    pub(crate) fn without_options(mut self) -> Self {
+        for check in &mut self.recording.checks {
+            check.audit = Audit::Unknown;
+        }
+        self
+    }
+
+    /// What `ctrec caps --format json` says of the container.
+    pub(crate) fn caps(&self) -> String {
+        let containers = self.containers.iter().copied().collect();
+        let behaviour = Behaviour::of_all(&self.recording, &containers).expect("the recording is whole");
+        let capabilities = Capabilities::of(&behaviour, &Policy::default()).expect("the policy is the usual one");
+        capabilities_json(&behaviour, &capabilities).expect("it can be written")
     }
 
     /// The whole run.

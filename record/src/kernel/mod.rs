@@ -109,6 +109,14 @@ impl<'storage> Kernel<'storage> {
         open.progs.on_sys_exit_perf.set_autoload(perf);
         open.progs.on_sys_enter.set_autoload(parts.exact_refusals && !perf);
         open.progs.on_sys_enter_perf.set_autoload(parts.exact_refusals && perf);
+        for program in [
+            &mut open.progs.on_fork_again,
+            &mut open.progs.on_exec_again,
+            &mut open.progs.on_signal_again,
+            &mut open.progs.on_exit_again,
+        ] {
+            program.set_autoload(perf);
+        }
         CheckHook::choose(check_hook, &mut open.progs);
         for mut program in open.open_object_mut().progs_mut() {
             program.set_log_level(parts.log_level);
@@ -120,6 +128,7 @@ impl<'storage> Kernel<'storage> {
         config.discover = parts.discover.into();
         config.prepare_exec = exact_exec.into();
         config.entries = parts.exact_refusals.into();
+        config.twice = perf.into();
         config.hold = (preemption.on_tracepoints && preemption.can_be_held).into();
         let template = cells::create(cpus).map_err(load)?;
         open.maps.cells.set_inner_map_fd(template.as_fd()).map_err(load)?;
@@ -164,6 +173,15 @@ impl<'storage> Kernel<'storage> {
             ("cgroup_mkdir", &progs.on_cgroup_mkdir),
         ];
         let perf = self.preemption.on_tracepoints;
+        if perf {
+            let again = [
+                ("sched_process_exit", &progs.on_exit_again),
+                ("sched_process_exec", &progs.on_exec_again),
+                ("signal_deliver", &progs.on_signal_again),
+                ("sched_process_fork", &progs.on_fork_again),
+            ];
+            all.extend(again); /* after the first ones: they run in the order in which they came */
+        }
         if self.exact_refusals {
             /* before the end of a call is looked at */
             all.push(("sys_enter", if perf { &progs.on_sys_enter_perf } else { &progs.on_sys_enter }));
@@ -231,16 +249,15 @@ impl<'storage> Kernel<'storage> {
         self.skel.object().progs().filter(ProgramImpl::autoload)
     }
 
-    /// Times that a program was not run because it was running on that CPU already, by program.
+    /// Times that a program was not run because it was running on that CPU already, by program. Of two that stand in for
+    /// each other, as often as both may have been passed by.
     pub(crate) fn recursion_misses(&self) -> Result<BTreeMap<String, u64>, RecordError> {
         let mut misses = BTreeMap::new();
         for program in self.loaded() {
             let count = recursion_misses(program.as_fd()).map_err(|source| RecordError::Programs { source })?;
-            if count != 0 {
-                misses.insert(program.name().to_string_lossy().into_owned(), count);
-            }
+            misses.insert(program.name().to_string_lossy().into_owned(), count);
         }
-        Ok(misses)
+        Ok(of_both(misses))
     }
 
     /// How long the programs ran, and how often, while the kernel measured it.
@@ -266,5 +283,30 @@ impl<'storage> Kernel<'storage> {
     /// The ring buffer.
     pub(crate) fn events(&self) -> Result<Events, RecordError> {
         Events::of(&self.skel.maps.events)
+    }
+}
+
+/// How the second of two programs on a hook is called, after the first.
+const AGAIN: &str = "_again";
+
+fn of_both(mut misses: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let again: Vec<_> = misses.extract_if(.., |name, _| name.ends_with(AGAIN)).collect();
+    for (name, count) in again {
+        let first = misses.entry(name.trim_end_matches(AGAIN).to_owned()).or_default();
+        *first = count.min(*first);
+    }
+    misses.retain(|_, count| *count != 0);
+    misses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_both;
+
+    #[test]
+    fn what_the_second_program_saw_is_not_missed() {
+        let misses = [("on_exit", 3), ("on_fork", 5), ("on_fork_again", 1), ("on_exec", 0), ("on_exec_again", 9)];
+        let misses = of_both(misses.map(|(name, count)| (name.to_owned(), count)).into());
+        assert_eq!(misses, [("on_exit".to_owned(), 3), ("on_fork".to_owned(), 1)].into());
     }
 }

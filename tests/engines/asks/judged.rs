@@ -33,6 +33,18 @@ impl Judged {
         found
     }
 
+    /// What each check was taken for, in words that do not name the options of a check.
+    pub(crate) fn classes(&self) -> BTreeSet<String> {
+        let apart = list(&self.0["apart"]).map(|entry| (entry, &entry["capability"], text(&entry["class"])));
+        let needs = list(&self.0["needs"])
+            .flat_map(|need| list(&need["reasons"]).map(|reason| (reason, &need["capability"], text(&reason["kind"]))));
+        let class = |(entry, capability, class): (&Value, &Value, &str)| {
+            let [program, call] = ["program", "call"].map(|field| text(&entry[field]));
+            format!("{program} {call} {}: {class}", text(capability))
+        };
+        apart.chain(needs).map(class).collect()
+    }
+
     /// Text of the findings of a kind, with their evidence.
     pub(crate) fn findings(&self, kind: &str) -> Vec<String> {
         let findings = list(&self.0["findings"]).filter(|finding| finding["kind"] == kind);
