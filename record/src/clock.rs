@@ -100,6 +100,18 @@ mod tests {
     }
 
     #[test]
+    fn a_wall_clock_that_is_set_back_moves_nothing() {
+        // As if the wall clock, an hour ahead when the recording began, had been set right since.
+        let offset_ns = nanoseconds(ClockId::CLOCK_REALTIME).unwrap() - nanoseconds(ClockId::CLOCK_MONOTONIC).unwrap();
+        let clock = Clock { offset_ns: offset_ns + 3_600_000_000_000, tick_ns: 4_000_000 };
+        let (before, stamp) = (clock.now_ns().unwrap(), nanoseconds(ClockId::CLOCK_MONOTONIC).unwrap());
+        let of_stamp = clock.time_ns(stamp.unsigned_abs());
+        let after = clock.now_ns().unwrap();
+        assert!(before <= of_stamp && of_stamp <= after, "{before} {of_stamp} {after}");
+        assert!(before > nanoseconds(ClockId::CLOCK_REALTIME).unwrap() + 3_500_000_000_000, "as the recording began");
+    }
+
+    #[test]
     fn a_last_time_counts_back_in_ticks_also_over_the_wrap() {
         let now = Moment { time_ns: 100_000_000, jiffies: (1 << 32) + 2 };
         assert_eq!(CLOCK.last_ns(u32::MAX - 1, now), 100_000_000 - 4 * 4_000_000 + 1_000);

@@ -18,7 +18,7 @@ use crate::image::text;
 use crate::program::Program;
 use crate::recorder::ctrec;
 
-/// sched_yield on x86-64, which no shell calls.
+/// `sched_yield` on x86-64, which no shell calls.
 const SCHED_YIELD: i64 = 24;
 
 /// Records a command with tables of so many entries.
