@@ -13,6 +13,9 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 const SYSFS: &str = "/sys/kernel";
 const STATUS: &str = "/proc/self/status";
 
+/// Where perf's tracepoints have their numbers; libbpf takes the first that is there.
+const TRACEFS: [&str; 2] = ["/sys/kernel/debug/tracing", "/sys/kernel/tracing"];
+
 /// What BTF calls a tracepoint's type, before its name.
 pub(crate) const TRACEPOINT: &str = "btf_trace_";
 
@@ -62,6 +65,14 @@ pub(crate) fn types() -> Result<Btf<'static>, RecordError> {
     } else {
         Err(RecordError::NoSysfs)
     }
+}
+
+/// Whether perf's tracepoints on calls are found, which a recording needs where it counts by way of perf; `None`: root may
+/// see more.
+pub(crate) fn has_tracefs() -> Option<bool> {
+    let [first, second] = TRACEFS.map(Path::new);
+    let root = if first.exists() { first } else { second };
+    fs::exists(root.join("events/raw_syscalls/sys_exit/id")).ok()
 }
 
 /// Whether a process status has `CAP_SYS_ADMIN`, or `CAP_BPF` with `CAP_PERFMON` (Linux 5.8+), in effect.

@@ -13,7 +13,7 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::cgroups::Hierarchies;
 use crate::check_hook::CheckHook;
-use crate::differences::is_old;
+use crate::differences::{Preemption, is_old};
 use crate::engine::{Host, installed};
 use crate::error::{RecordError, chain};
 use crate::kernel::{Kernel, Parts, Storage};
@@ -86,6 +86,8 @@ pub fn survey() -> Result<Survey, RecordError> {
     answers.push(answers::prepare_exec(has(PREPARE_EXEC)));
     answers.push(answers::sys_enter(has(SYS_ENTER)));
     answers.push(answers::programs(loaded.map(|loaded| loaded.map(|(build, _)| build))));
+    let by_perf = types.as_ref().ok().map(|btf| Preemption::find(btf).on_tracepoints);
+    answers.push(answers::tracefs(by_perf, requirements::has_tracefs()));
     answers.push(hook.map_or_else(answers::untried_check_hook, answers::check_hook));
     answers.push(answers::symbols(may_load.then(symbols::are_shown)));
     answers.push(answers::cgroups(hierarchies.as_ref()));

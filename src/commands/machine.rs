@@ -96,7 +96,7 @@ fn cost() -> Answer {
 }
 
 fn unneeded() -> Answer {
-    answer("tracefs, bpffs", State::Ok, "not needed, mounted or not".to_owned())
+    answer("bpffs", State::Ok, "not needed, mounted or not".to_owned())
 }
 
 #[cfg(test)]

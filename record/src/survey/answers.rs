@@ -116,6 +116,22 @@ pub(super) fn programs(loaded: Option<Result<Build, String>>) -> Answer {
     }
 }
 
+/// Whether tracefs is there where calls are counted by way of perf; `is_needed`, `is_there`: `None` where nobody can tell.
+pub(super) fn tracefs(is_needed: Option<bool>, is_there: Option<bool>) -> Answer {
+    let subject = "tracefs";
+    match (is_needed, is_there) {
+        (None, _) => not_tried(subject, WITHOUT_TYPES),
+        (Some(false), _) => answer(subject, State::Ok, "not needed, mounted or not"),
+        (Some(true), Some(true)) => answer(subject, State::Ok, "mounted, as counting by way of perf takes it"),
+        (Some(true), Some(false)) => answer(
+            subject,
+            State::Missing,
+            "not mounted, and counting by way of perf takes it; mount -t tracefs tracefs /sys/kernel/tracing",
+        ),
+        (Some(true), None) => not_tried(subject, OTHERS_FIRST),
+    }
+}
+
 const CHECKS: &str = "capability checks";
 
 /// No hook on capability checks was tried.

@@ -24,6 +24,7 @@ fn what_cannot_be_done_without_is_missing_and_what_to_do_is_said() {
         (types(Err(&RecordError::NoBtf)), "CONFIG_DEBUG_INFO_BTF"),
         (needed("cgroup_mkdir", Some(false)), "Linux 5.10"),
         (programs(Some(Err("the kernel refused".to_owned()))), "the kernel refused; boot another kernel"),
+        (tracefs(Some(true), Some(false)), "mount -t tracefs tracefs /sys/kernel/tracing"),
         (cgroups(Ok(&Hierarchies::default())), "mount -t cgroup2"),
         (cgroups(Err(&io::Error::from(io::ErrorKind::NotFound))), "/proc"),
     ];
@@ -99,4 +100,14 @@ fn an_engine_whose_socket_is_missed_is_limited() {
     let limited = ("engine podman", State::Limited);
     assert_eq!(states, [("engine docker", State::Ok), limited, ("engine containerd", State::Ok)]);
     assert!(found[1].text.contains("labels of its containers"));
+}
+
+#[test]
+fn tracefs_is_asked_for_where_calls_are_counted_by_way_of_perf() {
+    for is_there in [Some(true), Some(false), None] {
+        assert_says(&tracefs(Some(false), is_there), State::Ok, &["not needed"]);
+        assert_eq!(tracefs(None, is_there).state, State::NotTried);
+    }
+    assert_says(&tracefs(Some(true), Some(true)), State::Ok, &["mounted, as"]);
+    assert_eq!(tracefs(Some(true), None).state, State::NotTried);
 }
