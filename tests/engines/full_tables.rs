@@ -5,11 +5,12 @@
 
 #![expect(unsafe_code, reason = "signals get their default back; see the SAFETY comment")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
 use ctrec_record::{Options, Outcome, Target, record};
-use ctrec_recording::{Format, Loss, LossKind, Recording, Store};
+use ctrec_recording::{Check, Ended, Format, Loss, LossKind, Recording, Store};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use tempfile::TempDir;
 
@@ -20,10 +21,14 @@ use crate::recorder::ctrec;
 
 /// `sched_yield` on x86-64, which no shell calls.
 const SCHED_YIELD: i64 = 24;
+const CHOWN: i64 = 92;
 
 /// Records a command with tables of so many entries.
 fn record_with(tables: &[(&str, u32)], command: &[&str]) -> (TempDir, Outcome) {
     let store = TempDir::new().unwrap();
+    // What it prints is for other tests.
+    let command: Vec<&str> =
+        ["sh", "-c", r#"exec "$0" "$@" > /dev/null"#].into_iter().chain(command.iter().copied()).collect();
     let options = Options {
         store: store.path().to_owned(),
         format: Format::Parquet,
@@ -100,11 +105,13 @@ fn assert_said_everywhere(store: &TempDir, name: &str, outcome: &Outcome) {
     assert!(listed.contains(&format!(r#""losses": {losses}"#)), "{losses} in {listed}");
 }
 
-/// Records with one table too small, and sees to it that everything says so.
-fn assert_full(table: (&str, u32), (kind, detail): (LossKind, &str), command: &[&str]) -> Recording {
-    let (store, outcome) = record_with(&[table], command);
+/// Records with tables that are too small, and sees to it that everything says so.
+fn assert_full(tables: &[(&str, u32)], kind: LossKind, details: &[&str], command: &[&str]) -> Recording {
+    let (store, outcome) = record_with(tables, command);
     let recording = only_run(&store);
-    assert!(lost(&recording, kind, detail) > 0, "{table:?}: {:?}", recording.losses);
+    for detail in details {
+        assert!(lost(&recording, kind, detail) > 0, "{detail} of {tables:?}: {:?}", recording.losses);
+    }
     let name = recording.containers[0].name.clone();
     assert_said_everywhere(&store, &name, &outcome);
     recording
@@ -117,7 +124,7 @@ fn calls_without_a_slot_are_counted_as_lost_each() {
     }
     let (binary, script) = (Program::Counts.binary(), copies("1 0 7"));
     let command = ["sh", "-c", &script, "sh", text(&binary)];
-    let recording = assert_full(("slots", 8), (LossKind::SlotsFull, "slots"), &command);
+    let recording = assert_full(&[("slots", 8)], LossKind::SlotsFull, &["slots"], &command);
     let whole = only_run(&record_with(&[], &command).0);
     assert_eq!(whole.losses, []);
     let made = |recording: &Recording, number: i64| -> u64 {
@@ -135,18 +142,47 @@ fn what_a_full_table_does_not_take_is_lost_by_name() {
     if !gate::open("what_a_full_table_does_not_take_is_lost_by_name", &["gcc"]) {
         return;
     }
-    let [counts, checks, namespaces] = [Program::Counts, Program::Checks, Program::Namespaces].map(Program::binary);
+    let [counts, checks, namespaces, values] =
+        [Program::Counts, Program::Checks, Program::Namespaces, Program::Values].map(Program::binary);
     let many = copies("1 0 2");
     let of_clone = copies("2");
-    let full = |table, command: &[&str]| assert_full((table, 1), (LossKind::MapFull, table), command);
-    full("sparse", &[text(&counts), "1", "0", "20"]);
-    full("tasks", &[text(&counts), "8", "2", "20"]);
-    full("programs", &["sh", "-c", &many, "sh", text(&counts)]);
-    full("starts", &["sh", "-c", &many, "sh", text(&counts)]);
-    full("arguments", &["sh", "-c", &of_clone, "sh", text(&namespaces)]);
-    full("checks", &[text(&checks), "1", "0", "5"]);
-    full("askers", &[text(&checks), "1", "0", "5"]);
-    full("identities", &["sh", "-c", &many, "sh", text(&counts)]);
+    let lost = |tables: &[&str], details: &[&str], command: &[&str]| {
+        let tables: Vec<_> = tables.iter().map(|table| (*table, 1)).collect();
+        assert_full(&tables, LossKind::MapFull, details, command);
+    };
+    let full = |tables: &[&str], command: &[&str]| lost(tables, tables, command);
+    let copied = ["sh", "-c", &many, "sh", text(&counts)];
+    full(&["sparse", "starts", "identities"], &copied);
+    full(&["programs"], &copied);
+    lost(&["paths"], &["programs"], &copied);
+    full(&["tasks"], &[text(&counts), "8", "2", "20"]);
+    full(&["arguments"], &["sh", "-c", &of_clone, "sh", text(&namespaces)]);
+    let checked = [text(&checks), "1", "0", "5"];
+    full(&["checks"], &checked);
+    lost(&["check_counts", "check_ends", "askers"], &["checks", "askers"], &checked);
+    for table in ["values", "value_counts"] {
+        lost(&[table], &["values of arguments"], &[text(&values), "known", "1", "0", "5"]);
+    }
+}
+
+/// Checks for `CAP_CHOWN` by `chown`.
+fn checks_of_chown(recording: &Recording) -> impl Iterator<Item = &Check> {
+    recording.checks.iter().filter(|check| (check.capability, check.number) == (0, CHOWN))
+}
+
+#[test]
+fn a_check_that_finds_no_place_to_wait_is_counted_without_its_end() {
+    if !gate::open("a_check_that_finds_no_place_to_wait_is_counted_without_its_end", &["gcc"]) {
+        return;
+    }
+    let binary = Program::Checks.binary();
+    // Two checks of each call, of which one waits in the table, in as many threads as can meet there.
+    let (store, _) = record_with(&[("pending", 1)], &[text(&binary), "8", "0", "2000"]);
+    let recording = only_run(&store);
+    assert_eq!(recording.losses, []);
+    assert_eq!(checks_of_chown(&recording).map(|check| check.count).sum::<u64>(), 2 * 8 * 2000);
+    let ends: BTreeSet<_> = checks_of_chown(&recording).map(|check| check.ended).collect();
+    assert_eq!(ends, BTreeSet::from([Ended::Succeeded, Ended::Unknown]));
 }
 
 #[test]
@@ -170,7 +206,7 @@ fn an_event_that_finds_no_room_costs_no_count() {
     let binary = Program::Counts.binary();
     // One page takes slots, and not the event of a task that enters, which has a runtime's arguments in it.
     let command = [text(&binary), "2", "3", "400"];
-    let recording = assert_full(("events", 4096), (LossKind::RingFull, "events"), &command);
+    let recording = assert_full(&[("events", 4096)], LossKind::RingFull, &["events"], &command);
     let calls = recording.calls.iter().filter(|call| call.number == SCHED_YIELD);
     assert_eq!(calls.map(|call| call.succeeded).sum::<u64>(), 2 * 4 * 400);
 }
@@ -183,5 +219,5 @@ fn a_cgroup_that_cannot_be_kept_is_a_loss() {
     let script = "root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
         own=$(sed -n 's/^0:://p' /proc/self/cgroup)
         mkdir $root$own/below && rmdir $root$own/below";
-    assert_full(("cgroups", 1), (LossKind::MapFull, "containers"), &["sh", "-c", script]);
+    assert_full(&[("cgroups", 1)], LossKind::MapFull, &["containers"], &["sh", "-c", script]);
 }
