@@ -43,6 +43,11 @@ impl Clock {
         Ok(nanoseconds(ClockId::CLOCK_MONOTONIC)? + self.offset_ns)
     }
 
+    /// How much further the wall clock has gone since the start than this one, ns: it was set, or the machine slept.
+    pub(crate) fn wall_moved_ns(&self) -> nix::Result<i64> {
+        Ok(nanoseconds(ClockId::CLOCK_REALTIME)? - self.now_ns()?)
+    }
+
     /// A full monotonic stamp.
     pub(crate) fn time_ns(&self, monotonic_ns: u64) -> i64 {
         i64::try_from(monotonic_ns).unwrap_or(i64::MAX).saturating_add(self.offset_ns)
@@ -109,6 +114,8 @@ mod tests {
         let after = clock.now_ns().unwrap();
         assert!(before <= of_stamp && of_stamp <= after, "{before} {of_stamp} {after}");
         assert!(before > nanoseconds(ClockId::CLOCK_REALTIME).unwrap() + 3_500_000_000_000, "as the recording began");
+        let moved_ns = clock.wall_moved_ns().unwrap();
+        assert!((-3_601_000_000_000..=-3_600_000_000_000 + 1_000_000_000).contains(&moved_ns), "{moved_ns}");
     }
 
     #[test]

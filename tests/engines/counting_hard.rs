@@ -1,11 +1,14 @@
 //! Exact counts of what is hard to count: births, meetings, restarts, the actions of filters, threads by the thousand.
 
+use std::fs;
+
 use ctrec_recording::Abi;
+use tempfile::TempDir;
 
 use crate::gate;
 use crate::image::text;
 use crate::program::Program;
-use crate::recorder::{Recorded, record_command_with};
+use crate::recorder::{Recorded, ctrec, record_command_with};
 
 /// Calls on x86-64.
 const READV: i64 = 19;
@@ -15,12 +18,15 @@ const NANOSLEEP: i64 = 35;
 const CLONE: i64 = 56;
 const FORK: i64 = 57;
 const VFORK: i64 = 58;
+const GETTIMEOFDAY: i64 = 96;
 const GETPPID: i64 = 110;
 const GETPGRP: i64 = 111;
 const GETPGID: i64 = 121;
 const GETSID: i64 = 124;
+const TIME: i64 = 201;
 const RESTART_SYSCALL: i64 = 219;
 const EXIT_GROUP: i64 = 231;
+const GETCPU: i64 = 309;
 const CLONE3: i64 = 435;
 
 const EINVAL: i32 = 22;
@@ -121,4 +127,29 @@ fn threads_by_the_thousand_are_counted_each() {
     }
     let recorded = record(&[], Program::Counts, &["2000", "1", "5"]);
     assert_eq!(outcomes(&recorded, GETPPID), (2 * 2000 * 5, 0, 0, 0));
+}
+
+#[test]
+fn what_the_kernel_emulates_is_not_counted_and_always_allowed() {
+    if !gate::open("what_the_kernel_emulates_is_not_counted_and_always_allowed", &["gcc"]) {
+        return;
+    }
+    if !fs::read_to_string("/proc/self/maps").unwrap().contains("[vsyscall]") {
+        return; /* a kernel without that page, where such programs do not run */
+    }
+    let (folder, binary) = (TempDir::new().unwrap(), Program::Vsyscall.binary());
+    let [store, profile, refusing] = ["store", "profile", "refusing"].map(|name| folder.path().join(name));
+    ctrec(&["record", "--output", text(&store), "--", text(&binary), "50"]).success();
+    let name = binary.file_name().unwrap().to_str().unwrap();
+    let recorded = Recorded::read(&store, name);
+    for number in [GETTIMEOFDAY, TIME, GETCPU] {
+        assert_eq!(outcomes(&recorded, number), (0, 0, 0, 0), "call {number}, as README says");
+    }
+    let under = |profile| ctrec(&["run", "--profile", text(profile), "--", text(&binary), "50"]);
+    let refusal = r#"{"names": ["time"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}"#;
+    let refusal = format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{refusal}]}}"#);
+    fs::write(&refusing, refusal).unwrap();
+    assert_eq!(under(&refusing).code, 4, "filters are asked for them, so profiles must have them");
+    fs::write(&profile, ctrec(&["recommend", "--container", name, text(&store)]).success()).unwrap();
+    under(&profile).success();
 }

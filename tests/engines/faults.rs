@@ -228,6 +228,44 @@ fn a_store_that_is_taken_away_is_said_and_ends_nothing() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_reorders_nothing_and_is_said() {
+    if !gate::open("a_clock_that_is_set_back_reorders_nothing_and_is_said", &["gcc"]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let [store, back, stop] = ["store", "back", "stop"].map(|name| folder.path().join(name));
+    let library = Program::Clock.binary();
+    let (counts, variables) = (Program::Counts.binary(), ["LD_PRELOAD", "CTREC_TEST_CLOCK"]);
+    let environment = [format!("{}={}", variables[0], text(&library)), format!("{}={}", variables[1], text(&back))];
+    let script = "while ! [ -e \"$2\" ]; do \"$1\" 1 0 5 > /dev/null; done";
+    let record = [env!("CARGO_BIN_EXE_ctrec"), "record", "--window", "100ms", "--output", text(&store), "--"];
+    // The recorder alone has another clock.
+    let command = ["env", "-u", variables[0], "sh", "-c", script, "sh", text(&counts), text(&stop)];
+    let words = [&["env", &environment[0], &environment[1]], record.as_slice(), &command].concat();
+    let process = Process::start(&words);
+    let only_run = || Store::open(&store).and_then(|store| store.read_all()).ok()?.pop();
+    let windows = || only_run()?.windows.last().map(|last| last.window);
+    wait_for("windows", || windows().filter(|last| *last >= 2));
+    fs::write(&back, "").unwrap();
+    let before = windows().unwrap();
+    wait_for("windows with the clock set back", || windows().filter(|last| *last >= before + 3));
+    fs::write(&stop, "").unwrap();
+    let outcome = process.finish();
+    assert!(outcome.stderr.contains("the clock went back by 1h meanwhile"), "{outcome:?}");
+    outcome.success();
+    let recording = only_run().unwrap();
+    assert_eq!(recording.losses, []);
+    let header = &recording.header;
+    let edges = recording.windows.iter().flat_map(|window| [window.start_ns, window.end_ns]);
+    let times: Vec<i64> = [header.started_ns].into_iter().chain(edges).chain(header.ended_ns).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert!(recording.calls.iter().all(|call| times[0] <= call.first_ns && call.last_ns <= times[times.len() - 1]));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let end = u128::try_from(header.ended_ns.unwrap()).unwrap();
+    assert!(now.abs_diff(end) < 600_000_000_000, "by the clock as it was at first");
+}
+
+#[test]
 fn an_engine_that_starts_anew_is_recorded_on() {
     if !gate::open("an_engine_that_starts_anew_is_recorded_on", &["dockerd", "docker", "gcc"]) {
         return;

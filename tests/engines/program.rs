@@ -43,6 +43,10 @@ pub(crate) enum Program {
     Actions,
     /// Calls that are interrupted, and made again or gone on with.
     Restarts,
+    /// Calls through the vsyscall page.
+    Vsyscall,
+    /// No program, but a library that sets the wall clock back for who loads it.
+    Clock,
     /// Every call of both tables, once.
     EveryCall,
     /// Capability checks, one kind a name that it is started by.
@@ -51,7 +55,7 @@ pub(crate) enum Program {
 
 impl Program {
     /// All of them.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Counts,
         Self::Checks,
         Self::Int80,
@@ -69,6 +73,8 @@ impl Program {
         Self::Meetings,
         Self::Actions,
         Self::Restarts,
+        Self::Vsyscall,
+        Self::Clock,
         Self::EveryCall,
         Self::Asks,
     ];
@@ -93,6 +99,8 @@ impl Program {
             Self::Meetings => "meetings",
             Self::Actions => "actions",
             Self::Restarts => "restarts",
+            Self::Vsyscall => "vsyscall",
+            Self::Clock => "clock",
             Self::EveryCall => "every_call",
             Self::Asks => "asks",
         }
@@ -133,10 +141,11 @@ impl Program {
             Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Counts | Self::Checks | Self::Execs | Self::Values | Self::Meetings | Self::Actions => &["-pthread"],
+            Self::Clock => &["-shared", "-fPIC", "-nostdlib"],
             // It is copied once for each row.
             Self::Asks => &["-s"],
             Self::Int80 | Self::EveryCall | Self::Blocked | Self::Refused | Self::Ring => &[],
-            Self::Namespaces | Self::Signals | Self::Births | Self::Spawns | Self::Restarts => &[],
+            Self::Namespaces | Self::Signals | Self::Births | Self::Spawns | Self::Restarts | Self::Vsyscall => &[],
         }
     }
 }

@@ -119,6 +119,8 @@ pub struct Outcome {
     pub command_code: Option<i32>,
     /// Processes of the command that still run.
     pub left_running: Vec<u32>,
+    /// How much further the wall clock has gone meanwhile than the recording's, ns: it was set, or the machine slept.
+    pub clock_moved_ns: i64,
     /// Why the run's small files are still many: it is complete all the same.
     pub unmerged: Option<StoreError>,
     /// Why something is missing at its end, or recording failed. What was written before is kept.

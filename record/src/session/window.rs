@@ -129,6 +129,7 @@ impl Session<'_> {
             progress: Progress { cost: Cost { kernel_bytes, ..progress.cost }, ..progress },
             command_code: self.command_code,
             left_running,
+            clock_moved_ns: self.clock.wall_moved_ns()?,
             unmerged: None,
             failure,
         };

@@ -31,6 +31,7 @@ pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
     let mut lines = vec![recorded];
     lines.extend(removed(outcome.removed));
     lines.push(line::cost(progress));
+    lines.extend(clock_moved(outcome.clock_moved_ns));
     let Some(busiest) = outcome.containers.iter().max_by_key(|container| container.calls) else {
         lines.extend(advice(&options.container));
         return lines;
@@ -47,6 +48,15 @@ pub(super) fn left_running(processes: usize) -> Option<String> {
         1 => Some(format!("warning: 1 process of the command still runs, {UNRECORDED}")),
         left => Some(format!("warning: {left} processes of the command still run, {UNRECORDED}")),
     }
+}
+
+/// A note where the wall clock was set meanwhile. By fractions of a second clocks are kept right.
+fn clock_moved(by_ns: i64) -> Option<String> {
+    let way = if by_ns < 0 { "back" } else { "ahead" };
+    let seconds = (by_ns.unsigned_abs() + 500_000_000) / 1_000_000_000;
+    let by = duration(seconds * 1_000_000_000);
+    (seconds > 0)
+        .then(|| format!("the clock went {way} by {by} meanwhile; the store's times are by the clock as it was before"))
 }
 
 /// What the store lacks of these numbers, and of others.
@@ -158,6 +168,16 @@ mod tests {
     use ctrec_analyze::select::Pattern;
 
     use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_is_named_with_how_far() {
+        for by_ns in [-3_600_400_000_000, -3_599_600_000_000] {
+            let line = clock_moved(by_ns).unwrap();
+            assert!(line.starts_with("the clock went back by 1h meanwhile"), "{line}");
+        }
+        assert!(clock_moved(5_000_000_000).unwrap().contains("ahead by 5s"));
+        assert_eq!(clock_moved(-499_999_999), None);
+    }
     use crate::cli::{self, Arguments};
 
     #[test]
