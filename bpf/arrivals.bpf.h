@@ -81,7 +81,7 @@ static __noinline int join(struct task_struct *task, __u32 id, struct cgroup *cg
 		.exec_number = -1,
 		.origin = CTREC_ORIGIN_EXEC,
 		.phase = CTREC_PHASE_SETUP,
-		.returning = is_child,
+		.returning = is_child ? CTREC_RETURNING_BORN : 0,
 		.adopted = !is_child,
 		.runtime_mounts = mounts_of(runtime),
 		.runtime_root = root_of(runtime),

@@ -56,6 +56,14 @@ static __always_inline bool returns_anew(__u32 tid)
 	return true;
 }
 
+/* Whether it may be such a return. */
+static __always_inline bool may_return_anew(const struct ctrec_task *state, bool compat, __s32 number)
+{
+	if (FIRST_RETURN_IS_ODD && state->returning == CTREC_RETURNING_EXECUTED)
+		return true;
+	return returns_in_child(compat, number) || is_exec(compat, number);
+}
+
 /* A thread that was found in the midst of a call has returned from it: the next one is seen from its beginning. */
 static __always_inline void saw_return(__u32 tid)
 {
@@ -68,7 +76,7 @@ static __always_inline void saw_return(__u32 tid)
 static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, long result, bool refused)
 {
 	bool compat = is_compat(task), loading = false;
-	__s32 number = LOAD(regs, orig_ax);
+	__s32 number = LOAD(regs, CALL_NUMBER);
 	struct ctrec_task state = {};
 	__u32 tid = LOAD(task, pid), slot;
 
@@ -90,8 +98,10 @@ static __noinline int slow_exit(struct task_struct *task, struct pt_regs *regs, 
 		if (!loading)
 			promote(task, &state);
 	}
-	if (result == 0 && (returns_in_child(compat, number) || is_exec(compat, number)) && returns_anew(tid))
+	if (result == 0 && may_return_anew(&state, compat, number) && returns_anew(tid))
 		return 0;
+	if (FIRST_RETURN_IS_ODD && state.returning)
+		returns_anew(tid); /* it was none: the next is not either */
 	slot = slot_of(&state, compat);
 	count_sparse(slot, state.container, number, outcome_of(result));
 	if (refused)
@@ -124,12 +134,6 @@ static __always_inline bool count_errno(struct ctrec_cells *mine, __u32 number, 
 		}
 	}
 	return false;
-}
-
-static __always_inline bool needs_care(__s32 number)
-{
-	return (__u32)(number - NR_FORK_CLONE_FIRST) < 4 || number == NR_CLONE3 || number == NR_EXECVEAT ||
-	       number == NR_CAPSET;
 }
 
 /* The one check that a thread had asked has ended with its call; what the cache said before holds again. */
@@ -169,7 +173,7 @@ static __always_inline int count_call(struct pt_regs *regs, struct task_struct *
 	}
 	if (entry >> 32 != stack)
 		goto slow;
-	number = LOAD(regs, orig_ax);
+	number = LOAD(regs, CALL_NUMBER);
 	if (slot == WAITING)
 		slot = waiting_of(stack)->slot;
 	if ((__u32)number >= CTREC_CELLS || is_compat(task) || needs_care(number))

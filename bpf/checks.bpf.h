@@ -217,7 +217,7 @@ static __always_inline int note_check(void *ctx, const __u64 *frames, const stru
 			return lose(CTREC_LOSS_SLOTS_FULL, container);
 	}
 	regs = registers_of(task);
-	key.number = LOAD(task, flags) & PF_IO_WORKER ? NO_CALL : (__s32)LOAD(regs, orig_ax);
+	key.number = LOAD(task, flags) & PF_IO_WORKER ? NO_CALL : (__s32)LOAD(regs, CALL_NUMBER);
 	key.slot = slot;
 	key.capability = capability;
 	key.audit = audit;

@@ -50,7 +50,7 @@ static __always_inline int be_born(struct task_struct *parent, struct task_struc
 		return 0;
 	inherited = *state;
 	inherited.exec_number = -1;
-	inherited.returning = 1;
+	inherited.returning = CTREC_RETURNING_BORN;
 	follow(child, &inherited);
 	return 0;
 }
@@ -80,8 +80,8 @@ static __always_inline int keep_exec_number(struct task_struct *task)
 
 	if (!state)
 		return 0;
-	state->exec_number = BPF_CORE_READ(registers_of(task), orig_ax);
-	state->exec_abi = is_compat(task) ? CTREC_ABI_I386 : CTREC_ABI_X86_64;
+	state->exec_number = BPF_CORE_READ(registers_of(task), CALL_NUMBER);
+	state->exec_abi = is_compat(task) ? COMPAT_ABI : NATIVE_ABI;
 	return 0;
 }
 
@@ -167,7 +167,7 @@ static __always_inline int execute(struct task_struct *task, pid_t old_pid, stru
 	if (!known)
 		return 0;
 	state = *known;
-	compat = config.prepare_exec && state.exec_abi == CTREC_ABI_I386;
+	compat = config.prepare_exec && state.exec_abi == COMPAT_ABI;
 	count_sparse(slot_of(&state, compat), state.container,
 		     config.prepare_exec ? state.exec_number : guess_exec(bprm), CTREC_OUTCOME_SUCCEEDED);
 
@@ -180,7 +180,7 @@ static __always_inline int execute(struct task_struct *task, pid_t old_pid, stru
 	state.program = executable->program;
 	state.exec_number = -1;
 	state.handlers = 0;
-	state.returning = 1;
+	state.returning = CTREC_RETURNING_EXECUTED;
 	container = bpf_map_lookup_elem(&containers, &state.container);
 	if (state.phase != CTREC_PHASE_WORKLOAD && starts_workload(task, &state, executable, container))
 		begin_workload(task, &state, container);
@@ -249,7 +249,7 @@ static __always_inline int die(struct task_struct *task)
 		return 0;
 	}
 	/* exit and exit_group do not return, so sys_exit never sees them. */
-	number = BPF_CORE_READ(registers_of(task), orig_ax);
+	number = BPF_CORE_READ(registers_of(task), CALL_NUMBER);
 	compat = is_compat(task);
 	if (is_exit(compat, number)) {
 		struct ctrec_task state = *known;

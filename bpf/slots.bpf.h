@@ -58,7 +58,7 @@ __noinline __u32 find_slot(__u32 container, __u32 program, __u8 origin, __u8 pha
 
 static __always_inline __u32 native_slot(struct ctrec_task *state)
 {
-	return find_slot(state->container, state->program, state->origin, state->phase, CTREC_ABI_X86_64);
+	return find_slot(state->container, state->program, state->origin, state->phase, NATIVE_ABI);
 }
 
 static __noinline __u32 compat_slot(__u32 native, struct ctrec_task *state)
@@ -71,7 +71,7 @@ static __noinline __u32 compat_slot(__u32 native, struct ctrec_task *state)
 	slot = compat_slots[index & (CTREC_SLOTS - 1)];
 	if (slot)
 		return slot;
-	slot = find_slot(state->container, state->program, state->origin, state->phase, CTREC_ABI_I386);
+	slot = find_slot(state->container, state->program, state->origin, state->phase, COMPAT_ABI);
 	compat_slots[index & (CTREC_SLOTS - 1)] = slot;
 	return slot;
 }
@@ -81,7 +81,10 @@ static __always_inline __u32 slot_of(struct ctrec_task *state, bool compat)
 	return compat ? compat_slot(state->slot, state) : state->slot;
 }
 
-/* Kernel stacks are 16 KiB, aligned, on x86-64 and arm64. */
+/*
+ * Kernel stacks are 16 KiB, aligned, on x86-64 and arm64. With pages of 64 KiB, which arm64 may have, they are larger: then
+ * registers and stack have unequal numbers, and calls take the slow path.
+ */
 #define STACK_SHIFT 14
 
 static __always_inline __u32 stack_of(struct task_struct *task)
@@ -100,11 +103,13 @@ static __always_inline __u32 number_of_stack(struct pt_regs *regs, __u32 cpu)
 
 /*
  * Puts what is known of a thread into the cache. A thread in set-up gets no slot there, so that each of its calls takes
- * the slow path, which sees the moment when a filter comes into force, by whichever thread loads it.
+ * the slow path, which sees the moment when a filter comes into force, by whichever thread loads it. Nor does one whose
+ * next return needs a look.
  */
 static __always_inline void cache(struct task_struct *task, struct ctrec_task *state)
 {
-	__u32 slot = state->phase == CTREC_PHASE_SETUP || !state->slot ? SLOW : state->slot;
+	bool is_odd = FIRST_RETURN_IS_ODD && state->returning;
+	__u32 slot = state->phase == CTREC_PHASE_SETUP || !state->slot || is_odd ? SLOW : state->slot;
 	__u32 stack = stack_of(task);
 
 	slot_spaces[state->slot & (CTREC_SLOTS - 1)] = state->user_space;

@@ -176,7 +176,7 @@ __noinline int adopt(__u64 address)
 	out->permitted = mask_of(&BPF_CORE_READ(task, cred)->cap_permitted);
 	out->exec_number = -1;
 	out->handlers = 1; /* it may be in one */
-	out->returning = 1; /* as it may be */
+	out->returning = CTREC_RETURNING_BORN; /* as it may be */
 	out->adopted = 1;
 	follow(task, out);
 	return 1;

@@ -25,7 +25,7 @@ int list_unfinished(struct bpf_iter__task *ctx)
 
 	if (!task || !(state_of(task) & TASK_SLEEPING))
 		return 0;
-	call.number = BPF_CORE_READ(registers_of(task), orig_ax);
+	call.number = BPF_CORE_READ(registers_of(task), CALL_NUMBER);
 	if (call.number < 0)
 		return 0; /* asleep in a page fault or a kernel thread, not in a call */
 	tid = task->pid;

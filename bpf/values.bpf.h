@@ -7,8 +7,8 @@
 #ifndef CTREC_VALUES_BPF_H
 #define CTREC_VALUES_BPF_H
 
-/* Which arguments of a call are kept, enum ctrec_kept; 0: none. By numbering: x86-64, i386, x32 without its bit. */
-const volatile __u8 kept_arguments[3][CTREC_NUMBERS] = {};
+/* Which arguments of a call are kept, enum ctrec_kept; 0: none. By numbering: native, compat, x32 without its bit. */
+const volatile __u8 kept_arguments[NUMBERINGS][CTREC_NUMBERS] = {};
 
 /*
  * Values that are in `values` already, direct mapped. An entry is all there is to know: slot, number, arguments and how
@@ -123,7 +123,7 @@ static __always_inline __u32 container_of_thread(void)
 static __noinline int note_values(struct pt_regs *regs, __u32 slot, bool compat, bool failed)
 {
 	struct arguments all = arguments_of(compat, regs);
-	struct ctrec_values_key key = { .slot = slot, .number = regs->orig_ax };
+	struct ctrec_values_key key = { .slot = slot, .number = regs->CALL_NUMBER };
 	__u8 kept = kept_of(compat, key.number);
 	volatile __u64 *seen;
 	__u64 word;

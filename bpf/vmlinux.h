@@ -17,6 +17,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
 typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
@@ -42,6 +43,8 @@ enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+#if defined(__TARGET_ARCH_x86)
+
 struct thread_info {
 	u32 status;
 };
@@ -55,6 +58,24 @@ struct pt_regs {
 	long unsigned int ax;
 	long unsigned int orig_ax;
 };
+
+#elif defined(__TARGET_ARCH_arm64)
+
+struct thread_info {
+	long unsigned int flags;
+};
+
+struct user_pt_regs {
+	u64 regs[31];
+};
+
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+};
+
+#endif
 
 struct seccomp {
 	int mode;

@@ -9,7 +9,7 @@
 #define CTREC_WIRE_H
 
 enum ctrec_limits {
-	/* x86-64 and i386 numbers end at about 470 in Linux 6.18. Other numbers are counted in `sparse`. */
+	/* Numbers end at about 470 in Linux 6.18, on all processors. Others are counted in `sparse`. */
 	CTREC_CELLS = 512,
 	/* (number, errno) pairs kept beside the cells of one slot and CPU, a power of two; more go to `sparse`. */
 	CTREC_ERRNOS = 256,
@@ -49,7 +49,10 @@ enum ctrec_origin { CTREC_ORIGIN_INIT = 0, CTREC_ORIGIN_EXEC = 1 };
 enum ctrec_phase { CTREC_PHASE_SETUP = 0, CTREC_PHASE_RUNTIME = 1, CTREC_PHASE_WORKLOAD = 2 };
 
 /* x32 needs no value: its numbers carry bit 30 under X86_64. */
-enum ctrec_abi { CTREC_ABI_X86_64 = 0, CTREC_ABI_I386 = 1 };
+enum ctrec_abi { CTREC_ABI_X86_64 = 0, CTREC_ABI_I386, CTREC_ABI_AARCH64, CTREC_ABI_ARM };
+
+/* What a thread has yet to return from: the call that made it, or that made it another program. */
+enum ctrec_returning { CTREC_RETURNING_BORN = 1, CTREC_RETURNING_EXECUTED };
 
 /* What happened to a call counted in `sparse`. 1 to 4095 are what the call returned, negated. */
 enum ctrec_outcome {
@@ -289,7 +292,7 @@ struct ctrec_task {
 	__u8 handlers; /* signal handlers that it is in: each ends with rt_sigreturn, or is left by a jump */
 	__u32 runtime_mounts; /* mount namespace of the task that put it into the container */
 	__u64 runtime_root; /* address of the dentry of that task's root directory, only compared; 0: not seen */
-	__u8 returning; /* it has yet to return from the call that made it, or that made it another program */
+	__u8 returning; /* enum ctrec_returning; 0: from nothing that was not its own call */
 	__u8 adopted; /* it was found in the midst of a call, whose beginning was not seen */
 	__u8 settled; /* of two programs on a hook, the first has done what there is to do */
 	__u8 pad;

@@ -53,6 +53,14 @@ pub fn native(machine: &str) -> Option<Abi> {
     }
 }
 
+/// ABIs whose calls a process of a machine can make, by its native one. Without x32, which most kernels have not.
+pub fn callable(native: Abi) -> [Abi; 2] {
+    match native {
+        Abi::X86_64 | Abi::I386 | Abi::X32 => [Abi::X86_64, Abi::I386],
+        Abi::Aarch64 | Abi::Arm => [Abi::Aarch64, Abi::Arm],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,20 +15,25 @@ use crate::wire::{self, ValuesKey, ValuesOwner, WireError};
 const _: () = assert!(KEPT_VALUES == wire::VALUES, "the recording and the kernel side mean the same limit");
 
 /// Whose calls each of the kernel side's tables of kept arguments is about.
+#[cfg(target_arch = "x86_64")]
 const NUMBERINGS: [Abi; 3] = [Abi::X86_64, Abi::I386, Abi::X32];
+#[cfg(target_arch = "aarch64")]
+const NUMBERINGS: [Abi; 2] = [Abi::Aarch64, Abi::Arm];
 
 /// For the kernel side: which arguments of which call are kept.
 pub(crate) fn kept_arguments() -> [[u8; wire::NUMBERS]; NUMBERINGS.len()] {
-    NUMBERINGS.map(|abi| {
-        let mut of_abi = [0; wire::NUMBERS];
-        for call in &KEPT_CALLS {
-            let index = call.number(abi).and_then(|number| usize::try_from(wire::without_x32_bit(number)).ok());
-            if let Some(place) = index.and_then(|index| of_abi.get_mut(index)) {
-                *place = flags(call);
-            }
+    NUMBERINGS.map(kept_of)
+}
+
+fn kept_of(abi: Abi) -> [u8; wire::NUMBERS] {
+    let mut of_abi = [0; wire::NUMBERS];
+    for call in &KEPT_CALLS {
+        let index = call.number(abi).and_then(|number| usize::try_from(wire::without_x32_bit(number)).ok());
+        if let Some(place) = index.and_then(|index| of_abi.get_mut(index)) {
+            *place = flags(call);
         }
-        of_abi
-    })
+    }
+    of_abi
 }
 
 fn flags(call: &KeptCall) -> u8 {
@@ -96,14 +101,19 @@ mod tests {
 
     #[test]
     fn each_call_is_where_the_kernel_side_looks_for_it() {
-        let [native, i386, x32] = kept_arguments();
-        assert_eq!((native[41], i386[359], x32[41]), (7, 7, 7), "socket");
-        assert_eq!((native[16], i386[54], x32[514], x32[16]), (2, 2, 2, 0), "ioctl");
-        assert_eq!((native[9], i386[192], native[234]), (4 | wire::KEPT_WHOLE, 4, 4), "mmap, mmap2, tgkill");
-        assert_eq!((native[0], native[435], i386[102], i386[90]), (0, 0, 0, 0), "none, or behind a pointer");
+        let [x86_64, i386, x32] = [Abi::X86_64, Abi::I386, Abi::X32].map(kept_of);
+        assert_eq!((x86_64[41], i386[359], x32[41]), (7, 7, 7), "socket");
+        assert_eq!((x86_64[16], i386[54], x32[514], x32[16]), (2, 2, 2, 0), "ioctl");
+        assert_eq!((x86_64[9], i386[192], x86_64[234]), (4 | wire::KEPT_WHOLE, 4, 4), "mmap, mmap2, tgkill");
+        assert_eq!((x86_64[0], x86_64[435], i386[102], i386[90]), (0, 0, 0, 0), "none, or behind a pointer");
+        let [aarch64, arm] = [Abi::Aarch64, Abi::Arm].map(kept_of);
+        assert_eq!((aarch64[198], arm[281], aarch64[41]), (7, 7, 0), "socket");
+        assert_eq!((aarch64[222], arm[192], arm[221]), (4 | wire::KEPT_WHOLE, 4, 2), "mmap, mmap2, fcntl64");
         let counted = |of_abi: &[u8]| of_abi.iter().filter(|flags| **flags != 0).count();
         let numbers = |abi| KEPT_CALLS.iter().filter(|call| call.number(abi).is_some()).count();
         assert_eq!(counted(&i386), numbers(Abi::I386));
         assert_eq!(counted(&x32), numbers(Abi::X32));
+        assert_eq!(counted(&arm), numbers(Abi::Arm));
+        assert_eq!(kept_arguments(), NUMBERINGS.map(kept_of));
     }
 }

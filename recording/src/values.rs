@@ -47,6 +47,8 @@ pub struct KeptCall {
     pub name: &'static str,
     x86_64: Option<i64>,
     i386: Option<i64>,
+    aarch64: Option<i64>,
+    arm: Option<i64>,
     /// Where x32 has a number of its own, without bit 30.
     x32: Option<i64>,
     /// Which arguments, by index: of the first three.
@@ -58,12 +60,15 @@ pub struct KeptCall {
 /// Bit that marks an x32 number.
 const X32_BIT: i64 = 0x4000_0000;
 
-const fn both(name: &'static str, x86_64: i64, i386: i64, arguments: &'static [usize]) -> KeptCall {
-    KeptCall { name, x86_64: Some(x86_64), i386: Some(i386), x32: None, arguments, whole: false }
+/// A call of x86-64, i386, aarch64 and Arm.
+const fn of_all(name: &'static str, numbers: [i64; 4], arguments: &'static [usize]) -> KeptCall {
+    let [x86_64, i386, aarch64, arm] = numbers;
+    KeptCall { x86_64: Some(x86_64), aarch64: Some(aarch64), ..of_32_bits(name, [i386, arm], arguments) }
 }
 
-const fn of_i386(name: &'static str, i386: i64, arguments: &'static [usize]) -> KeptCall {
-    KeptCall { name, x86_64: None, i386: Some(i386), x32: None, arguments, whole: false }
+const fn of_32_bits(name: &'static str, numbers: [i64; 2], arguments: &'static [usize]) -> KeptCall {
+    let [i386, arm] = numbers;
+    KeptCall { name, x86_64: None, i386: Some(i386), aarch64: None, arm: Some(arm), x32: None, arguments, whole: false }
 }
 
 impl KeptCall {
@@ -81,7 +86,8 @@ impl KeptCall {
             Abi::X86_64 => self.x86_64,
             Abi::I386 => self.i386,
             Abi::X32 => self.x32.or(self.x86_64).map(|number| number | X32_BIT),
-            Abi::Aarch64 | Abi::Arm => None,
+            Abi::Aarch64 => self.aarch64,
+            Abi::Arm => self.arm,
         }
     }
 
@@ -93,28 +99,28 @@ impl KeptCall {
 
 /// All of them.
 pub const KEPT_CALLS: [KeptCall; 22] = [
-    both("socket", 41, 359, &[0, 1, 2]),
-    both("setsockopt", 54, 366, &[1, 2]).in_x32(541),
-    both("clone", 56, 120, &[0]),
-    both("unshare", 272, 310, &[0]).whole(),
-    both("setns", 308, 346, &[1]),
-    both("ioctl", 16, 54, &[1]).in_x32(514),
-    both("prctl", 157, 172, &[0]),
-    both("personality", 135, 136, &[0]),
-    KeptCall { i386: None, ..both("mmap", 9, 0, &[2]).whole() },
-    of_i386("mmap2", 192, &[2]),
-    both("mprotect", 10, 125, &[2]).whole(),
-    both("pkey_mprotect", 329, 380, &[2]).whole(),
-    both("fcntl", 72, 55, &[1]),
-    of_i386("fcntl64", 221, &[1]),
-    both("bpf", 321, 357, &[0]),
-    both("keyctl", 250, 288, &[0]),
-    both("ptrace", 101, 26, &[0]).whole().in_x32(521),
-    both("kill", 62, 37, &[1]),
-    both("tkill", 200, 238, &[1]),
-    both("tgkill", 234, 270, &[2]),
-    both("rt_sigqueueinfo", 129, 178, &[1]).in_x32(524),
-    both("pidfd_send_signal", 424, 424, &[1]),
+    of_all("socket", [41, 359, 198, 281], &[0, 1, 2]),
+    of_all("setsockopt", [54, 366, 208, 294], &[1, 2]).in_x32(541),
+    of_all("clone", [56, 120, 220, 120], &[0]),
+    of_all("unshare", [272, 310, 97, 337], &[0]).whole(),
+    of_all("setns", [308, 346, 268, 375], &[1]),
+    of_all("ioctl", [16, 54, 29, 54], &[1]).in_x32(514),
+    of_all("prctl", [157, 172, 167, 172], &[0]),
+    of_all("personality", [135, 136, 92, 136], &[0]),
+    KeptCall { i386: None, arm: None, ..of_all("mmap", [9, 0, 222, 0], &[2]).whole() },
+    of_32_bits("mmap2", [192, 192], &[2]),
+    of_all("mprotect", [10, 125, 226, 125], &[2]).whole(),
+    of_all("pkey_mprotect", [329, 380, 288, 394], &[2]).whole(),
+    of_all("fcntl", [72, 55, 25, 55], &[1]),
+    of_32_bits("fcntl64", [221, 221], &[1]),
+    of_all("bpf", [321, 357, 280, 386], &[0]),
+    of_all("keyctl", [250, 288, 219, 311], &[0]),
+    of_all("ptrace", [101, 26, 117, 26], &[0]).whole().in_x32(521),
+    of_all("kill", [62, 37, 129, 37], &[1]),
+    of_all("tkill", [200, 238, 130, 238], &[1]),
+    of_all("tgkill", [234, 270, 131, 268], &[2]),
+    of_all("rt_sigqueueinfo", [129, 178, 138, 178], &[1]).in_x32(524),
+    of_all("pidfd_send_signal", [424, 424, 424, 424], &[1]),
 ];
 
 #[cfg(test)]
@@ -123,7 +129,7 @@ mod tests {
 
     #[test]
     fn no_number_stands_for_two_calls() {
-        for abi in [Abi::X86_64, Abi::I386, Abi::X32] {
+        for abi in [Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64, Abi::Arm] {
             let mut numbers: Vec<i64> = KEPT_CALLS.iter().filter_map(|call| call.number(abi)).collect();
             let all = numbers.len();
             numbers.sort_unstable();

@@ -4,19 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use ctrec_analyze::select::short_id;
 use ctrec_analyze::text::{counted, visible};
-use ctrec_analyze::{Abi, names};
-use ctrec_enforce::{Decision, Filter, Status, Verdict, decisions, filters_of};
+use ctrec_analyze::{Abi, abi, names};
+use ctrec_enforce::{Decision, Filter, Status, Verdict, decisions, filters_of, native_architecture};
 use ctrec_record::{Host, LiveContainer, live_containers};
 use serde_json::json;
 
 use crate::cli::{AnswerFormat, Inspect};
 use crate::output::print;
-
-/// ABIs whose calls a process of this machine can make.
-const ABIS: [Abi; 2] = [Abi::X86_64, Abi::I386];
 
 pub(super) fn run(options: &Inspect) -> anyhow::Result<ExitCode> {
     let pid = match (&options.whom.pid, &options.whom.container) {
@@ -26,9 +23,11 @@ pub(super) fn run(options: &Inspect) -> anyhow::Result<ExitCode> {
     };
     let status = Status::of(pid)?;
     let filters = filters_of(pid)?;
+    let native = native_architecture().context("ctrec has no call tables for this machine")?;
+    let abis = abi::callable(abi::of(native));
     print(&match options.format {
-        AnswerFormat::Text => text(&status, &filters),
-        AnswerFormat::Json => json_of(&status, &filters),
+        AnswerFormat::Text => text(&status, &filters, abis),
+        AnswerFormat::Json => json_of(&status, &filters, abis),
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -72,11 +71,7 @@ fn actions(decision: &Decision) -> Vec<String> {
     decision.actions().iter().map(ToString::to_string).collect()
 }
 
-fn abi_text(abi: Abi) -> &'static str {
-    ctrec_analyze::abi::text(abi)
-}
-
-fn text(status: &Status, filters: &[Filter]) -> String {
+fn text(status: &Status, filters: &[Filter], abis: [Abi; 2]) -> String {
     let mut out = String::new();
     let write = |out: &mut String, line: &str| writeln!(out, "{line}").expect("a string takes any text");
     write(&mut out, &format!("filters in force  {}", filters.len()));
@@ -89,7 +84,7 @@ fn text(status: &Status, filters: &[Filter]) -> String {
         write(&mut out, "\nno filter: every call is allowed");
         return out;
     }
-    for abi in ABIS {
+    for abi in abis {
         let mut groups: BTreeMap<(Verdict, String), Vec<&str>> = BTreeMap::new();
         for (name, decision) in &decided(filters, abi) {
             groups.entry((decision.verdict(), actions(decision).join(" or "))).or_default().push(name);
@@ -100,7 +95,7 @@ fn text(status: &Status, filters: &[Filter]) -> String {
                 Verdict::Refused => "refused",
                 Verdict::ByArguments => "decided by arguments",
             };
-            write(&mut out, &format!("\n{} {verdict} ({actions}), {}", abi_text(abi), counted(names.len(), "call")));
+            write(&mut out, &format!("\n{} {verdict} ({actions}), {}", abi::text(abi), counted(names.len(), "call")));
             write(&mut out, &ctrec_analyze::text::wrap(&names.join(" "), 78, 2));
         }
     }
@@ -111,12 +106,12 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() { "empty".to_owned() } else { names.join(" ") }
 }
 
-fn json_of(status: &Status, filters: &[Filter]) -> String {
-    let calls: BTreeMap<&str, BTreeMap<&str, Vec<String>>> = ABIS
+fn json_of(status: &Status, filters: &[Filter], abis: [Abi; 2]) -> String {
+    let calls: BTreeMap<&str, BTreeMap<&str, Vec<String>>> = abis
         .into_iter()
         .map(|abi| {
             let decided = decided(filters, abi);
-            (abi_text(abi), decided.iter().map(|(name, decision)| (*name, actions(decision))).collect())
+            (abi::text(abi), decided.iter().map(|(name, decision)| (*name, actions(decision))).collect())
         })
         .collect();
     let value = json!({

@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn kept_calls_have_the_numbers_of_the_tables() {
         for call in &KEPT_CALLS {
-            for abi in [Abi::X86_64, Abi::I386, Abi::X32] {
+            for abi in crate::abi::ALL {
                 let behind = is_behind_pointer(call.name, abi);
                 let expected = names::number(abi, call.name).filter(|_| !behind);
                 assert_eq!(call.number(abi), expected, "{} {abi:?}", call.name);

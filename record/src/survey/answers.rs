@@ -134,6 +134,13 @@ pub(super) fn tracefs(is_needed: Option<bool>, is_there: Option<bool>) -> Answer
 
 const CHECKS: &str = "capability checks";
 
+/// What a kernel takes that has fexit.
+const MISSES_LESS: &str = if cfg!(target_arch = "aarch64") {
+    "; Linux 6.4 or newer with CONFIG_FUNCTION_TRACER and kernel.ftrace_enabled=1 misses less"
+} else {
+    "; a kernel with CONFIG_FUNCTION_TRACER and kernel.ftrace_enabled=1 misses less"
+};
+
 /// No hook on capability checks was tried.
 pub(super) fn untried_check_hook() -> Answer {
     not_tried(CHECKS, "a hook is found by trying it, which takes all above")
@@ -148,9 +155,7 @@ pub(super) fn check_hook(found: Option<CheckHook>) -> Answer {
     };
     let (state, advice) = match hook {
         CheckHook::Fexit => (State::Ok, ""),
-        CheckHook::Kprobe => {
-            (State::Limited, "; a kernel with CONFIG_FUNCTION_TRACER and kernel.ftrace_enabled=1 misses less")
-        }
+        CheckHook::Kprobe => (State::Limited, MISSES_LESS),
         CheckHook::Tracepoint => (State::Limited, "; a kernel with CONFIG_FUNCTION_TRACER or CONFIG_KPROBES shows it"),
     };
     let described = hook.describe();

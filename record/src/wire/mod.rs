@@ -304,12 +304,14 @@ pub(crate) fn without_x32_bit(number: i64) -> i64 {
     number & !X32_BIT
 }
 
-/// ABI of a call: that of its slot, except that x32 is the native ABI with bit 30 in the number.
+/// ABI of a call: that of its slot, except that x32 is x86-64 with bit 30 in the number.
 pub(crate) fn abi(slot: u8, number: i64) -> Result<Abi, WireError> {
     match ctrec_abi(slot.into()) {
         ctrec_abi::CTREC_ABI_X86_64 if number >= 0 && number & X32_BIT != 0 => Ok(Abi::X32),
         ctrec_abi::CTREC_ABI_X86_64 => Ok(Abi::X86_64),
         ctrec_abi::CTREC_ABI_I386 => Ok(Abi::I386),
+        ctrec_abi::CTREC_ABI_AARCH64 => Ok(Abi::Aarch64),
+        ctrec_abi::CTREC_ABI_ARM => Ok(Abi::Arm),
         _ => Err(WireError::Value { field: "abi", value: slot.into() }),
     }
 }

@@ -84,10 +84,11 @@ fn a_value_outside_of_its_enum_is_an_error() {
 }
 
 #[test]
-fn an_x32_number_is_the_native_abi_with_bit_30() {
+fn an_x32_number_is_one_of_x86_64_with_bit_30() {
     assert_eq!(abi(0, 0x4000_0001), Ok(Abi::X32));
     assert_eq!(abi(0, -1), Ok(Abi::X86_64));
     assert_eq!(abi(1, 0x4000_0001), Ok(Abi::I386));
+    assert_eq!((abi(2, 0x4000_0001), abi(3, 0x4000_0001)), (Ok(Abi::Aarch64), Ok(Abi::Arm)));
 }
 
 proptest! {
