@@ -76,13 +76,13 @@ fn both_observers_count_what_a_program_makes() {
         "tiny",
         "sh",
         "-c",
-        "/programs/counts 2 3 10; /programs/i386; echo made; sleep 1000",
+        "/programs/counts 2 3 10; /programs/compat; echo made; sleep 1000",
     ]);
     let cgroup = cgroup_of(&dockerd.pid("it"));
     crate::wait::wait_for("the programs", || dockerd.docker(&["logs", "it"]).contains("made").then_some(()));
     let calls = observer.calls_of(&[cgroup]);
     let of = |compat, number| {
-        let programs = calls.iter().filter(|seen| ["counts", "i386"].contains(&seen.thread.as_str()));
+        let programs = calls.iter().filter(|seen| ["counts", "compat"].contains(&seen.thread.as_str()));
         programs.filter(|seen| (seen.compat, seen.number) == (compat, number)).map(|seen| seen.count).sum::<u64>()
     };
     assert_eq!((of(false, 24), of(false, 80), of(false, 9999), of(false, -1)), (80, 240, 80, 80));

@@ -18,7 +18,7 @@ use crate::recorder::{Recorded, Recorder, ctrec};
 
 /// Native calls, i386 calls from a 64-bit process and from a 32-bit one; acct, which the kernel refuses; 9999 and a
 /// number of x32, which it does not know; and the mode of the filter in force.
-const SCRIPT: &str = "/programs/int80 500 && /programs/i386 && /programs/probe 163; /programs/probe 9999; \
+const SCRIPT: &str = "/programs/int80 500 && /programs/compat && /programs/probe 163; /programs/probe 9999; \
                       /programs/probe 1073741863; cat /proc/self/status";
 
 /// Refusals are counted, not judged.
@@ -91,7 +91,7 @@ fn assert_nothing_was_hidden(printed: &str, store: &TempDir, name: &str) {
         rows.filter(|row| row.phase == Phase::Workload).map(|row| row.succeeded).sum()
     };
     assert_eq!((made("/programs/int80", Abi::I386, 20), made("/programs/int80", Abi::X86_64, 39)), (500, 500));
-    assert_eq!((made("/programs/i386", Abi::I386, 64), made("/programs/i386", Abi::I386, 158)), (100, 50));
+    assert_eq!((made("/programs/compat", Abi::I386, 64), made("/programs/compat", Abi::I386, 158)), (100, 50));
     for (abi, number, errno) in [(Abi::X86_64, 163, 1), (Abi::X86_64, 9999, 38), (Abi::X32, 1_073_741_863, 38)] {
         assert_eq!(recorded.failures(abi, number, errno), 1, "the kernel's own answer to {abi:?} {number}");
     }

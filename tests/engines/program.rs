@@ -16,7 +16,7 @@ pub(crate) enum Program {
     /// i386 calls from a 64-bit process.
     Int80,
     /// A real 32-bit program.
-    I386,
+    Compat,
     /// Calls that do not return before the program is killed.
     Blocked,
     /// Calls that the program's own filter turns away, answers or traps.
@@ -59,7 +59,7 @@ impl Program {
         Self::Counts,
         Self::Checks,
         Self::Int80,
-        Self::I386,
+        Self::Compat,
         Self::Blocked,
         Self::Refused,
         Self::Execs,
@@ -85,7 +85,7 @@ impl Program {
             Self::Counts => "counts",
             Self::Checks => "checks",
             Self::Int80 => "int80",
-            Self::I386 => "i386",
+            Self::Compat => "compat",
             Self::Blocked => "blocked",
             Self::Refused => "refused",
             Self::Execs => "execs",
@@ -113,10 +113,15 @@ impl Program {
             files.iter().map(|file| fs::read_to_string(file).expect("a test program's source can be read")).collect();
         let sources = files.iter().filter(|file| file.extension().is_some_and(|it| it == "c"));
         let sources: Vec<&str> = sources.map(|file| text(file)).collect();
-        let flags = self.flags();
-        cached(self.name(), &format!("{flags:?}{code:?}"), |binary| {
-            run(&[&["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-static"], flags, &["-o", text(binary)], &sources]
-                .concat())
+        let (compiler, flags) = (self.compiler(), self.flags());
+        cached(self.name(), &format!("{compiler}{flags:?}{code:?}"), |binary| {
+            run(&[
+                &[compiler, "-Wall", "-Wextra", "-Werror", "-O1", "-static"],
+                flags,
+                &["-o", text(binary)],
+                &sources,
+            ]
+            .concat())
             .success();
         })
     }
@@ -135,11 +140,21 @@ impl Program {
         files
     }
 
+    /// arm64's makes no 32-bit programs.
+    fn compiler(self) -> &'static str {
+        match self {
+            Self::Compat if cfg!(target_arch = "aarch64") => "arm-linux-gnueabi-gcc",
+            _ => "gcc",
+        }
+    }
+
     /// Some stand on nothing: one needs no 32-bit C library to be built, the other no call that a library makes.
     fn flags(self) -> &'static [&'static str] {
         match self {
-            Self::I386 => &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
-            Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
+            Self::Compat if cfg!(target_arch = "x86_64") => {
+                &["-m32", "-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"]
+            }
+            Self::Compat | Self::Probe => &["-nostdlib", "-ffreestanding", "-fno-pie", "-fno-stack-protector"],
             Self::Counts | Self::Checks | Self::Execs | Self::Values | Self::Meetings | Self::Actions => &["-pthread"],
             Self::Clock => &["-shared", "-fPIC", "-nostdlib"],
             // It is copied once for each row.

@@ -40,7 +40,7 @@ static void one_round(void)
 	demand_errno(syscall(SYS_swapoff, NULL), EFAULT, "swapoff");
 	demand_errno(syscall(SYS_settimeofday, NULL, &zone), EPERM, "settimeofday");
 	demand(syscall(SYS_chroot, "/") == 0, "chroot");
-	demand(syscall(SYS_chown, owned, 1, 1) == 0, "chown");
+	demand(syscall(SYS_fchownat, AT_FDCWD, owned, 1, 1, 0) == 0, "fchownat");
 }
 
 static void print_row(const char *end, int capability, long number, int error, long count)
@@ -67,6 +67,6 @@ int main(int argc, char **argv)
 	print_row(",", CAP_SYS_ADMIN, SYS_swapoff, EFAULT, all);
 	print_row(",", CAP_SYS_TIME, SYS_settimeofday, EPERM, all);
 	print_row(",", CAP_SYS_CHROOT, SYS_chroot, 0, all);
-	print_row("]", CAP_CHOWN, SYS_chown, 0, 2 * all); // for the user, and for the group
+	print_row("]", CAP_CHOWN, SYS_fchownat, 0, 2 * all); // for the user, and for the group
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-// Installs a filter that turns sched_yield away with errno 77, answers getppid with 0 and traps getpgrp, then makes each
-// of them TIMES times.
+// Installs a filter that turns sched_yield away with errno 77, answers getppid with 0 and traps getpgrp (where there is
+// none: getpgid), then makes each of them TIMES times.
 //
 // usage: refused TIMES
 
@@ -13,6 +13,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifdef SYS_getpgrp
+#define TRAPPED SYS_getpgrp
+#else
+#define TRAPPED SYS_getpgid
+#endif
 
 static volatile sig_atomic_t trapped;
 
@@ -30,7 +36,7 @@ static int load(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 77),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgrp, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TRAPPED, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -53,6 +59,6 @@ int main(int argc, char **argv)
 		if (syscall(SYS_getppid))
 			return 4;
 	for (long i = 0; i < times; i++)
-		syscall(SYS_getpgrp);
+		syscall(TRAPPED);
 	return trapped == times ? 0 : 5;
 }

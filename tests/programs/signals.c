@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 // Is interrupted TIMES times by a signal while it makes calls that fail with ENOSYS, then makes call -1 TIMES times, then
-// has fork and execveat answered with errno 0, TIMES times each, by a filter of its own.
+// has fork (where there is none: clone) and execveat answered with errno 0, TIMES times each, by a filter of its own.
 //
 // usage: signals TIMES
 
@@ -13,6 +13,12 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#ifdef SYS_fork
+#define FORK SYS_fork
+#else
+#define FORK SYS_clone
+#endif
 
 static volatile sig_atomic_t handled;
 
@@ -39,7 +45,7 @@ static int answer_with_nothing(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fork, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FORK, 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
@@ -64,7 +70,7 @@ int main(int argc, char **argv)
 	if (!answer_with_nothing())
 		return 4;
 	for (long i = 0; i < times; i++)
-		if (syscall(SYS_fork) || syscall(SYS_execveat, -1, 0, 0, 0, 0))
+		if (syscall(FORK, 0, 0, 0, 0, 0) || syscall(SYS_execveat, -1, 0, 0, 0, 0))
 			return 5;
 	return 0;
 }

@@ -34,7 +34,9 @@ static void with_sockets(void)
 	demand_errno(syscall(SYS_setsockopt, -1, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), EBADF, "setsockopt");
 	close(fd);
 	demand_errno(syscall(SYS_socket, 99, SOCK_RAW, 0x12345678), EAFNOSUPPORT, "socket");
+#ifdef __x86_64__
 	demand_errno(syscall(SYS_socket | X32, AF_UNIX, SOCK_DGRAM, 0), ENOSYS, "socket of x32");
+#endif
 }
 
 static void one_round(void)
@@ -63,6 +65,7 @@ static void different(int count)
 			demand_errno(syscall(SYS_fcntl, 0, command, 0), EINVAL, "fcntl");
 }
 
+#ifdef __x86_64__
 static long int80(long number, long first, long second, long third)
 {
 	long result;
@@ -83,6 +86,7 @@ static void of_i386(void)
 	demand(int80(54, -1, TIOCSTI, 0) == -EBADF, "ioctl");
 	demand(int80(102, 1, 0, 0) == -EFAULT, "socketcall");
 }
+#endif
 
 int main(int argc, char **argv)
 {
@@ -95,7 +99,9 @@ int main(int argc, char **argv)
 		different(atoi(argv[2]));
 	} else {
 		demand(!strcmp(argv[1], "i386"), "usage: values known|different|i386 ...");
+#ifdef __x86_64__
 		of_i386();
+#endif
 	}
 	return 0;
 }
