@@ -8,9 +8,21 @@ set -eu
 cd -- "$(dirname -- "$0")/.."
 . scripts/lib.sh
 
-install_missing qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio kmod:depmod xz-utils:xz gcc:gcc
+install_missing cpio:cpio kmod:depmod xz-utils:xz
 prepare_cargo
-kept=$CARGO_TARGET_DIR/tmp/kernels
+# Which machines: scripts/arm64.sh wants others, which have files of their own.
+machine=${CTREC_MACHINE:-amd64}
+case $machine in
+    amd64)
+        install_missing qemu-system-x86:qemu-system-x86_64 busybox-static:busybox gcc:gcc
+        matrix=tests/kernels/matrix kept=$CARGO_TARGET_DIR/tmp/kernels built=$CARGO_TARGET_DIR/release
+        files='' busybox=$(command -v busybox) compiler=gcc
+        ;;
+    arm64)
+        matrix=tests/kernels/arm64 kept=$CARGO_TARGET_DIR/tmp/kernels-arm64 built=$CTREC_BUILT
+        files=$CTREC_FILES busybox=$CTREC_FILES/bin/busybox compiler=aarch64-linux-gnu-gcc
+        ;;
+esac
 mkdir -p "$kept"
 work=$(mktemp -d "${TMPDIR:-/tmp}/ctrec-kernels.XXXXXX")
 clean_up() {
@@ -22,11 +34,9 @@ PATIENCE=${PATIENCE:-900}
 
 # An apt of its own, which installs nothing: suites of other Debians, from the archive that this machine uses.
 prepare_apt() {
-    sum=$(sha256sum <tests/kernels/matrix)
+    sum=$(sha256sum <"$matrix")
     [ "$sum" != "$(cat "$kept/matrix.sum" 2>/dev/null || :)" ] || return 0
     rm -f "$kept/apt/pkgcache.bin"
-    mkdir -p "$kept/apt/lists/partial" "$kept/apt/archives/partial" "$kept/none"
-    : >"$kept/apt/status"
     # shellcheck disable=SC2016 # apt expands
     apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' >"$work/targets"
     archive=$(awk '$2 == "Debian" && $3 !~ /-/ { print $1; exit }' "$work/targets")
@@ -34,21 +44,8 @@ prepare_apt() {
     if [ -z "$archive" ] || [ -z "$security" ]; then
         fail 'apt knows no archive of Debian here'
     fi
+    write_apt_conf "$kept" "$machine"
     each_kernel list_source | sort -u >"$kept/sources.list"
-    cat >"$kept/apt.conf.half" <<END
-Dir::State "$kept/apt";
-Dir::State::status "$kept/apt/status";
-Dir::Cache "$kept/apt";
-Dir::Etc::sourcelist "$kept/sources.list";
-Dir::Etc::sourceparts "$kept/none";
-Dir::Etc::preferences "$kept/none/none";
-Dir::Etc::preferencesparts "$kept/none";
-APT::Sandbox::User "root";
-APT::Architecture "amd64";
-APT::Architectures { "amd64"; };
-Acquire::Languages "none";
-END
-    mv "$kept/apt.conf.half" "$kept/apt.conf"
     APT_CONFIG=$kept/apt.conf as_root apt-get -q update >&2
     printf '%s\n' "$sum" >"$kept/matrix.sum"
 }
@@ -64,7 +61,7 @@ list_source() {
 
 # Calls a function with the words of each wanted line of the matrix.
 each_kernel() {
-    grep -v '^#' tests/kernels/matrix | while read -r name suite version hooks others; do
+    grep -v '^#' "$matrix" | while read -r name suite version hooks others; do
         case " ${wanted:-$name} " in
             *" $name "*) "$1" "$name" "$suite" "$version" "$hooks" "$others" ;;
         esac
@@ -78,7 +75,7 @@ fetch() {
         newest) begins='[0-9]' ;;
         *) begins=$(printf '%s' "$3" | sed 's/\./\\./g') ;;
     esac
-    image=$(APT_CONFIG=$kept/apt.conf apt-cache search --names-only "^linux-image-${begins}[0-9.]*[-+].*amd64\$" |
+    image=$(APT_CONFIG=$kept/apt.conf apt-cache search --names-only "^linux-image-${begins}[0-9.]*[-+].*$machine\$" |
         cut -d ' ' -f 1 | grep -Ev -- '-(cloud|rt)-|-(dbg|unsigned)$' | sort -V | tail -n 1)
     [ -n "$image" ] || fail "the archive has no kernel $3 in $2"
     # Newer kernels come in parts.
@@ -112,14 +109,14 @@ pack() {
     root=$work/$1
     release=$(ls "$kept/$1/lib/modules")
     mkdir -p "$root/bin" "$root/lib" "$root/proc" "$root/sys" "$root/dev" "$root/lower" "$root/upper" "$root/new"
-    cp "$(command -v busybox)" "$root/bin/busybox"
+    cp "$busybox" "$root/bin/busybox"
     for applet in sh mount insmod mkdir switch_root ip cat cp; do
         ln -s busybox "$root/bin/$applet"
     done
     cp "$work/end" "$root/end"
     cp tests/kernels/init "$root/init"
     chmod 755 "$root/init"
-    printf '%s\n' "CHECKOUT=$PWD" "CTREC=$CARGO_TARGET_DIR/release/ctrec" "ENGINES=$engines" "HOOKS=$2" "OTHERS=$3" \
+    printf '%s\n' "CHECKOUT=$PWD" "CTREC=$built/ctrec" "ENGINES=$engines" "HOOKS=$2" "OTHERS=$3" \
         "CTREC_REQUIRE=1" \
         >"$root/environment"
     printf '%s\n' "$PWD/tests/kernels/guest.sh" >"$root/script"
@@ -140,15 +137,28 @@ pack() {
     rm -rf "$root"
 }
 
+# The emulator, with what each kind of machine needs.
+emulate() {
+    case $machine in
+        # Without cx16: qemu's cmpxchg16b breaks kernels from 6.12 on.
+        amd64) set -- qemu-system-x86_64 -M q35 -cpu max,-cx16 -device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@" ;;
+        # A processor that runs 32-bit programs too.
+        arm64) set -- qemu-system-aarch64 -M virt,gic-version=3 -cpu cortex-a57 "$@" ;;
+    esac
+    as_root timeout "$PATIENCE" "$@"
+}
+
 # boot NAME: 0 if the tests passed in it. The exit code of a machine that panics is 0.
 boot() {
-    # Without cx16: qemu's cmpxchg16b breaks kernels from 6.12 on.
-    as_root timeout "$PATIENCE" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max,-cx16 -smp 2 -m 2560 \
+    case $machine in
+        amd64) console='ttyS0 tsc=reliable' ;;
+        arm64) console=ttyAMA0 ;;
+    esac
+    emulate -accel tcg,thread=multi -smp 2 -m 2560 \
         -nodefaults -no-user-config -display none -monitor none -serial stdio -no-reboot \
-        -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
-        -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
+        -virtfs "local,path=${files:-/},mount_tag=host,security_model=none,readonly=on,multidevs=remap" \
         -kernel "$kept/$1/vmlinuz" -initrd "$work/$1.cpio" \
-        -append "console=ttyS0 quiet panic=-1 rdinit=/init mitigations=off nokaslr tsc=reliable" </dev/null |
+        -append "console=$console quiet panic=-1 rdinit=/init mitigations=off nokaslr" </dev/null |
         sed -u 's/\r$//' | tee "$work/$1.log"
     # No test is no success.
     grep -q '^test result: ok\. [1-9]' "$work/$1.log" && grep -qx '@@ended 0' "$work/$1.log"
@@ -166,16 +176,15 @@ try() {
     fi
 }
 
-gcc -O1 -static -o "$work/end" tests/kernels/end.c
-engines=$(find "$CARGO_TARGET_DIR/release/deps" -name 'engines-*' -type f -perm -u+x -printf '%T@ %p\n' | sort -n |
-    tail -n 1 | cut -d ' ' -f 2)
+"$compiler" -O1 -static -o "$work/end" tests/kernels/end.c
+engines=$(newest_engines "$built")
 [ -n "$engines" ] || fail 'the tests are not built: cargo test --no-run --release --workspace --test engines'
 : >"$work/outcomes"
 wanted=
 prepare_apt
 wanted=$*
 for name in "$@"; do
-    grep -q "^$name " tests/kernels/matrix || fail "tests/kernels/matrix has no kernel $name"
+    grep -q "^$name " "$matrix" || fail "$matrix has no kernel $name"
 done
 each_kernel try
 ! grep -q FAILED "$work/outcomes"

@@ -67,6 +67,27 @@ apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" >&2
 }
 
+# write_apt_conf FOLDER ARCHITECTURE: an apt of its own in a folder, which installs nothing. Its archives are those of the
+# folder's sources.list.
+write_apt_conf() {
+    mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" "$1/none"
+    : >"$1/apt/status"
+    cat >"$1/apt.conf.half" <<END
+Dir::State "$1/apt";
+Dir::State::status "$1/apt/status";
+Dir::Cache "$1/apt";
+Dir::Etc::sourcelist "$1/sources.list";
+Dir::Etc::sourceparts "$1/none";
+Dir::Etc::preferences "$1/none/none";
+Dir::Etc::preferencesparts "$1/none";
+APT::Sandbox::User "root";
+APT::Architecture "$2";
+APT::Architectures { "$2"; };
+Acquire::Languages "none";
+END
+    mv "$1/apt.conf.half" "$1/apt.conf"
+}
+
 # Whether a proof is there: a command on the path, or a file by its pattern.
 is_there() {
     case $1 in
@@ -84,6 +105,11 @@ install_to_build() {
     install_missing clang:clang gcc:gcc make:make pkg-config:pkg-config \
         'libelf-dev:/usr/include/libelf.h' 'zlib1g-dev:/usr/include/zlib.h' 'libseccomp-dev:/usr/include/seccomp.h' \
         'libc6-dev:/usr/include/stdio.h'
+}
+
+# newest_engines FOLDER: the tests of engines, of those that were built there.
+newest_engines() {
+    find "$1/deps" -name 'engines-*' -type f -perm -u+x -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2
 }
 
 # Finds cargo, new enough, and a folder for the build that outlives the checkout. Called in the checkout.
