@@ -289,8 +289,9 @@ impl<'storage> Kernel<'storage> {
 /// How the second of two programs on a hook is called, after the first.
 const AGAIN: &str = "_again";
 
-fn of_both(mut misses: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
-    let again: Vec<_> = misses.extract_if(.., |name, _| name.ends_with(AGAIN)).collect();
+fn of_both(misses: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let (again, mut misses): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        misses.into_iter().partition(|(name, _)| name.ends_with(AGAIN));
     for (name, count) in again {
         let first = misses.entry(name.trim_end_matches(AGAIN).to_owned()).or_default();
         *first = count.min(*first);
