@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use ctrec_record::{Options, Outcome, Target, record};
+use ctrec_record::{CheckHook, Options, Outcome, Target, record};
 use ctrec_recording::{Check, Ended, Format, Loss, LossKind, Recording, Store};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use tempfile::TempDir;
@@ -25,11 +25,16 @@ const CHOWN: i64 = 92;
 
 /// Records a command with tables of so many entries.
 fn record_with(tables: &[(&str, u32)], command: &[&str]) -> (TempDir, Outcome) {
+    record_otherwise(tables, command, |_| ())
+}
+
+/// Like [`record_with`], with options that are changed.
+fn record_otherwise(tables: &[(&str, u32)], command: &[&str], change: impl FnOnce(&mut Options)) -> (TempDir, Outcome) {
     let store = TempDir::new().unwrap();
     // What it prints is for other tests.
     let command: Vec<&str> =
         ["sh", "-c", r#"exec "$0" "$@" > /dev/null"#].into_iter().chain(command.iter().copied()).collect();
-    let options = Options {
+    let mut options = Options {
         store: store.path().to_owned(),
         format: Format::Parquet,
         window: Duration::from_millis(500),
@@ -44,6 +49,7 @@ fn record_with(tables: &[(&str, u32)], command: &[&str]) -> (TempDir, Outcome) {
         confine: None,
         tables: tables.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect(),
     };
+    change(&mut options);
     let outcome = record(&options, &mut |_| ()).unwrap();
     for ends in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: sets no handler.
@@ -183,6 +189,46 @@ fn a_check_that_finds_no_place_to_wait_is_counted_without_its_end() {
     assert_eq!(checks_of_chown(&recording).map(|check| check.count).sum::<u64>(), 2 * 8 * 2000);
     let ends: BTreeSet<_> = checks_of_chown(&recording).map(|check| check.ended).collect();
     assert_eq!(ends, BTreeSet::from([Ended::Succeeded, Ended::Unknown]));
+}
+
+/// Losses of a table's name that are the only container's: others of the host may have some too.
+fn own_losses(recording: &Recording, detail: &str) -> u64 {
+    let own = recording.losses.iter().filter(|loss| loss.container.is_some());
+    own.filter(|loss| (loss.kind, loss.detail.as_str()) == (LossKind::MapFull, detail)).map(|loss| loss.count).sum()
+}
+
+/// Only a kprobe leaves its arguments to another program, so this is for machines that have one (`CTREC_CHECK_HOOK`, as
+/// scripts/kernels.sh sets it).
+#[test]
+fn by_kprobe_a_check_that_is_not_passed_on_is_lost() {
+    let has_kprobe = std::env::var("CTREC_CHECK_HOOK").is_ok_and(|hook| hook == "kprobe");
+    if !has_kprobe || !gate::open("by_kprobe_a_check_that_is_not_passed_on_is_lost", &["gcc"]) {
+        return;
+    }
+    let binary = Program::Checks.binary();
+    let command = [text(&binary), "8", "0", "2000"];
+    let change = |options: &mut Options| options.check_hook = Some(CheckHook::Kprobe);
+    let recording = only_run(&record_otherwise(&[("questions", 1)], &command, change).0);
+    let lost = own_losses(&recording, "checks");
+    let counted: u64 = checks_of_chown(&recording).map(|check| check.count).sum();
+    assert!(lost > 0 && counted <= 2 * 8 * 2000 && counted + lost >= 2 * 8 * 2000, "{counted} and {lost} lost");
+}
+
+/// Where CPUs cannot agree on a place in memory (before Linux 5.15), a table has all threads that are in a call.
+#[test]
+fn on_old_kernels_a_call_without_a_place_is_a_loss() {
+    let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
+    let is_old = release.starts_with("5.10.");
+    if !is_old || !gate::open("on_old_kernels_a_call_without_a_place_is_a_loss", &["gcc"]) {
+        return;
+    }
+    let binary = Program::Counts.binary();
+    let command = [text(&binary), "8", "0", "200"];
+    let change = |options: &mut Options| options.exact_refusals = true;
+    let recording = only_run(&record_otherwise(&[("more_entries", 1)], &command, change).0);
+    assert!(own_losses(&recording, "tasks") > 0, "{:?}", recording.losses);
+    let yields = recording.calls.iter().filter(|call| call.number == SCHED_YIELD);
+    assert_eq!(yields.map(|call| call.succeeded).sum::<u64>(), 8 * 200, "calls are counted all the same");
 }
 
 #[test]
