@@ -16,12 +16,12 @@ use tempfile::TempDir;
 
 use crate::gate;
 use crate::image::text;
+use crate::native::number;
 use crate::program::Program;
 use crate::recorder::ctrec;
 
 /// `sched_yield` on x86-64, which no shell calls.
 const SCHED_YIELD: i64 = 24;
-const CHOWN: i64 = 92;
 
 /// Records a command with tables of so many entries.
 fn record_with(tables: &[(&str, u32)], command: &[&str]) -> (TempDir, Outcome) {
@@ -171,9 +171,9 @@ fn what_a_full_table_does_not_take_is_lost_by_name() {
     }
 }
 
-/// Checks for `CAP_CHOWN` by `chown`.
+/// Checks for `CAP_CHOWN` by `fchownat`.
 fn checks_of_chown(recording: &Recording) -> impl Iterator<Item = &Check> {
-    recording.checks.iter().filter(|check| (check.capability, check.number) == (0, CHOWN))
+    recording.checks.iter().filter(|check| (check.capability, check.number) == (0, number("fchownat")))
 }
 
 #[test]

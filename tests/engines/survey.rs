@@ -36,10 +36,18 @@ fn the_doctor_names_the_hook_that_a_recording_uses() {
     }
     let exact = header.hooks.iter().any(|hook| hook.name == "tp_btf/sched_process_exec" && hook.blind_to.is_empty());
     assert_eq!(answer("tracepoint sched_prepare_exec")["state"] == "ok", exact, "{:?}", header.hooks);
-    assert_eq!(answer("recording programs")["state"], "ok");
     let by_perf = header.hooks.iter().any(|hook| hook.name == "tp/raw_syscalls/sys_exit");
     let tracefs = if by_perf { "mounted, as counting by way of perf takes it" } else { "not needed, mounted or not" };
     assert_eq!((&answer("tracefs")["state"], text("tracefs").as_str()), (&"ok".into(), tracefs));
+    // Linux before 5.15 takes a slower build, and where calls are counted by way of perf that costs more.
+    let state = if by_perf || version(&header.kernel) < [5, 15] { "limited" } else { "ok" };
+    assert_eq!(answer("recording programs")["state"], state);
+}
+
+/// The first two numbers of a kernel's release.
+fn version(release: &str) -> [u32; 2] {
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().expect("a number"));
+    [(); 2].map(|()| numbers.next().expect("a release has two numbers"))
 }
 
 #[test]

@@ -45,6 +45,12 @@ impl Judged {
         apart.chain(needs).map(class).collect()
     }
 
+    /// The same of what the container needs, or was refused.
+    pub(crate) fn wanted(&self) -> BTreeSet<String> {
+        let is_wanted = |class: &String| ["check", "refused"].iter().any(|it| class.ends_with(&format!(": {it}")));
+        self.classes().into_iter().filter(is_wanted).collect()
+    }
+
     /// Text of the findings of a kind, with their evidence.
     pub(crate) fn findings(&self, kind: &str) -> Vec<String> {
         let findings = list(&self.0["findings"]).filter(|finding| finding["kind"] == kind);
