@@ -35,7 +35,7 @@ at_end clean_up
 # What a machine needs to see the host's files, and for tests with a disk of their own.
 MODULES='virtio_pci 9pnet_virtio 9p overlay loop ext4'
 # How long a machine may take until it is taken for hung, seconds.
-PATIENCE=${PATIENCE:-900}
+PATIENCE=${PATIENCE:-1800}
 
 # An apt of its own, which installs nothing: suites of other Debians, from the archive that this machine uses.
 prepare_apt() {
