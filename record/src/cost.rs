@@ -100,6 +100,7 @@ impl Meter {
     fn begin_sample(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
         // Not before Linux 5.8, and not without CAP_SYS_ADMIN: what a recording costs is then not said.
         if self.gauge.as_mut().is_none_or(|gauge| gauge.begin().is_err()) {
+            self.gauge = None;
             self.due = None;
             return Ok(());
         }

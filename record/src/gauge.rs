@@ -9,8 +9,9 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
 
@@ -21,6 +22,9 @@ use crate::program_info::measure_programs;
 const TURN: u8 = 0;
 /// From the child: the kernel measures.
 const MEASURES: u8 = 1;
+
+/// How long the child may take to answer: somebody may have stopped it, and the recorder has other work.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The child, as long as this value lives.
 #[derive(Debug)]
@@ -33,6 +37,7 @@ impl Gauge {
     /// Starts it. To be called while the process has one thread, and before anything is open that should end with it.
     pub(crate) fn start(confine: Option<&Confine>) -> io::Result<Self> {
         let (line, mut other) = UnixStream::pair()?;
+        line.set_read_timeout(Some(PATIENCE))?;
         // SAFETY: there is no other thread that could hold a lock which the child waits for; it never returns from here.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => Ok(Self { child, line }),
@@ -45,7 +50,8 @@ impl Gauge {
         }
     }
 
-    /// Has the kernel measure, until [`Gauge::end`]. Not before Linux 5.8, and not without `CAP_SYS_ADMIN`.
+    /// Has the kernel measure, until [`Gauge::end`]. Not before Linux 5.8, and not without `CAP_SYS_ADMIN`. After an error
+    /// it is of no more use: what was asked may be answered later.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
         let mut answer = [0];
         self.line.write_all(&[TURN])?;
@@ -61,8 +67,9 @@ impl Gauge {
 
 impl Drop for Gauge {
     fn drop(&mut self) {
-        // The child ends when nobody is at the other end, and is nobody else's to wait for.
-        if self.line.shutdown(Shutdown::Both).is_ok() {
+        // The child ends when nobody is at the other end, unless it is stopped; it is nobody else's to wait for. What it
+        // has begun ends with it.
+        if self.line.shutdown(Shutdown::Both).is_ok() && kill(self.child, Signal::SIGKILL).is_ok() {
             let _reaped = waitpid(self.child, None);
         }
     }

@@ -6,6 +6,8 @@ use std::io::Write;
 use ctrec_analyze::names;
 use ctrec_analyze::profile::{Abi, Action};
 use ctrec_enforce::{Decision, Query, RawAction, SeccompMode, Status, Verdict, decide, filters_of};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::gate;
@@ -90,6 +92,18 @@ fn who_has_the_kernel_measure_can_do_nothing_else() {
 }
 
 #[test]
+fn whoever_has_the_kernel_measure_holds_nobody_up() {
+    if !gate::open("whoever_has_the_kernel_measure_holds_nobody_up", &[]) {
+        return;
+    }
+    let recorder = Recorder::start();
+    let children = children(recorder.process().id());
+    kill(Pid::from_raw(children[0].cast_signed()), Signal::SIGSTOP).expect("it is a process of this test");
+    recorder.stop();
+    assert!(!fs::exists(format!("/proc/{}", children[0])).unwrap(), "it ends with the recorder");
+}
+
+#[test]
 fn a_recorder_that_is_killed_leaves_no_process_behind() {
     if !gate::open("a_recorder_that_is_killed_leaves_no_process_behind", &[]) {
         return;
@@ -97,7 +111,7 @@ fn a_recorder_that_is_killed_leaves_no_process_behind() {
     let recorder = Recorder::start();
     let children = children(recorder.process().id());
     assert_eq!(children.len(), 1);
-    recorder.process().signal(nix::sys::signal::Signal::SIGKILL);
+    recorder.process().signal(Signal::SIGKILL);
     wait_for("the child to end", || {
         // Whoever adopts it may leave it as a zombie.
         let lives = Status::of(children[0].cast_signed()).is_ok_and(|status| !status.ended);
@@ -154,7 +168,7 @@ fn a_recording_under_least_privileges_equals_one_without() {
     let under = [ctrec, "run", "--profile", text(filter.path()), "--"];
     let words = [&under, [ctrec, "record", "--output", text(store.path()), "--"].as_slice(), &command].concat();
     let outcome = run(&words);
-    let warning = "warning: ctrec keeps all privileges that it was started with: cannot load the filter";
+    let warning = "warning: ctrec keeps privileges that it does not need: cannot load the filter";
     assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
     outcome.success();
     let name = binary.file_name().unwrap().to_str().unwrap();

@@ -118,7 +118,7 @@ impl Shown {
             }
             Notice::Unconfined { reason } => {
                 // Said in any case.
-                let text = "warning: ctrec keeps all privileges that it was started with";
+                let text = "warning: ctrec keeps privileges that it does not need";
                 self.bar.suspend(|| tell(&format!("{text}: {}", visible(reason))));
             }
             Notice::Seen(row) => self.log_container(&seen(row)),
