@@ -53,7 +53,7 @@ at_end finish
 gcc -O2 -Wall -pthread -o "$work/loop" benches/loop.c
 gcc -O2 -Wall -o "$work/attach" benches/attach.c -lbpf
 for object in empty empty_check hash; do
-    clang -g -O2 -mcpu=v3 -target bpf -c "benches/$object.bpf.c" -o "$work/$object.o"
+    clang -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -c "benches/$object.bpf.c" -o "$work/$object.o"
 done
 configure_servers
 last_cpu=$(($(nproc) - 1))
