@@ -112,7 +112,7 @@ struct question {
 	struct user_namespace *target;
 	int capability;
 	__u32 options;
-	/* Of kernels before 5.15, which cannot walk the stack where the function returns. */
+	/* Of the build for old kernels: 5.10 cannot walk the stack where the function returns. */
 	__u64 frames[CTREC_FRAMES];
 };
 
