@@ -256,30 +256,6 @@ int BPF_PROG(on_check_fexit, const struct cred *cred, struct user_namespace *tar
 	return note_check(ctx, 0, cred, target, capability, audit_of(options), verdict, true);
 }
 
-/* Loaded and attached by themselves, to find out whether such a program is run here: a hook may be taken and be mute. */
-__u32 heard;
-
-SEC("fexit/cap_capable")
-int BPF_PROG(try_fexit)
-{
-	heard = 1;
-	return 0;
-}
-
-SEC("kretprobe/cap_capable")
-int BPF_KRETPROBE(try_kretprobe)
-{
-	heard = 1;
-	return 0;
-}
-
-SEC("tp_btf/cap_capable")
-int BPF_PROG(try_tracepoint)
-{
-	heard = 1;
-	return 0;
-}
-
 /* A kretprobe does not see the arguments, so the kprobe leaves them here, by thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

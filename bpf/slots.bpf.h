@@ -56,6 +56,21 @@ __noinline __u32 find_slot(__u32 container, __u32 program, __u8 origin, __u8 pha
 	return slot;
 }
 
+struct ctrec_range range_to_free;
+
+/* Run by hand for each CTREC_FREED slots: they are free, and the first of them is taken first. */
+SEC("raw_tp")
+int free_range(void *ctx)
+{
+	__u32 first = range_to_free.first, slot = range_to_free.end;
+
+	for (int i = 0; i < CTREC_FREED && slot > first; i++) {
+		slot--;
+		bpf_map_push_elem(&free_slots, &slot, 0);
+	}
+	return 0;
+}
+
 static __always_inline __u32 native_slot(struct ctrec_task *state)
 {
 	return find_slot(state->container, state->program, state->origin, state->phase, NATIVE_ABI);

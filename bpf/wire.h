@@ -17,6 +17,8 @@ enum ctrec_limits {
 	CTREC_SLOTS = 16384,
 	/* Slots whose cells are made together: the kernel waits for every CPU when a map is put into another. */
 	CTREC_BANK = 16,
+	/* Slots that are made free in one go. */
+	CTREC_FREED = 512,
 	/* Entries of the thread cache, a power of two. A collision costs time, not correctness. */
 	CTREC_THREADS = 65536,
 	/* CPUs that the kernel side has room for, a power of two: more than any distribution's kernel is built for. */
@@ -419,6 +421,13 @@ struct ctrec_clock {
 	__u64 time_ns;
 };
 _Static_assert(sizeof(struct ctrec_clock) == 16, "clock");
+
+/* Slots, the last of them not included. */
+struct ctrec_range {
+	__u32 first;
+	__u32 end;
+};
+_Static_assert(sizeof(struct ctrec_range) == 8, "range");
 
 /* Set between open and load, so that the verifier prunes what is off. */
 struct ctrec_config {

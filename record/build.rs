@@ -1,5 +1,5 @@
 //! Compiles `bpf/ctrec.bpf.c` twice, for kernels of today and for old ones, and generates one skeleton of both into
-//! `OUT_DIR`: they differ in instructions, never in programs, maps and types.
+//! `OUT_DIR`: they differ in instructions, never in programs, maps and types. `bpf/trials.bpf.c` has one of its own.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -14,7 +14,8 @@ fn main() {
     let sources = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../bpf");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let [today, old] = [(&[][..], "today.rs"), (&["-DCTREC_OLD"][..], "old.rs")]
-        .map(|(flags, name)| skeleton(&sources, flags, &out.join(name)));
+        .map(|(flags, name)| skeleton(&sources, "ctrec.bpf.c", flags, &out.join(name)));
+    skeleton(&sources, "trials.bpf.c", &[], &out.join("trials.skel.rs"));
     let (types, _) = today.split_once(BYTES).expect("the skeleton has the object's bytes");
     let (old_types, old_bytes) = old.split_once(BYTES).expect("the skeleton has the object's bytes");
     assert!(types == old_types, "CTREC_OLD changes a program's name, a map or a type");
@@ -28,14 +29,16 @@ fn main() {
     println!("cargo:rerun-if-changed={}", sources.display());
 }
 
-fn skeleton(sources: &Path, flags: &[&str], generated: &Path) -> String {
+fn skeleton(sources: &Path, name: &str, flags: &[&str], generated: &Path) -> String {
     let include = format!("-I{}", sources.display());
     // v3: clang 14's default cannot compile an atomic addition whose result is used.
     let usual = ["-mcpu=v3", "-Wall", "-Werror", include.as_str()];
     SkeletonBuilder::new()
-        .source(sources.join("ctrec.bpf.c"))
+        .source(sources.join(name))
         .clang_args(usual.iter().chain(flags))
         .build_and_generate(generated)
-        .expect("bpf/ctrec.bpf.c compiles: clang, libelf-dev and zlib1g-dev are needed");
+        .unwrap_or_else(|error| {
+            panic!("bpf/{name} is not compiled: {error:?}; clang, libelf-dev and zlib1g-dev are needed")
+        });
     fs::read_to_string(generated).expect("the skeleton was just written")
 }

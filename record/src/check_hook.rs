@@ -7,15 +7,16 @@ use std::mem::MaybeUninit;
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::{Func, FuncProto, Ptr, Typedef};
 use libbpf_rs::libbpf_sys::bpf_prog_get_next_id;
-use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Link, OpenProgramMut, ProgramMut, set_print};
 
 use ctrec_recording::Hook;
 
 use crate::differences::Preemption;
-use crate::error::RecordError;
+use crate::error::{RecordError, chain};
 use crate::requirements;
-use crate::skel::{CtrecProgs, CtrecSkelBuilder, OpenCtrecProgs};
+use crate::skel::trials::{OpenTrialsProgs, TrialsProgs, TrialsSkelBuilder};
+use crate::skel::{CtrecProgs, OpenCtrecProgs};
 use crate::symbols;
 
 /// One of the three, in the order in which they are tried: the first two see the options of a check.
@@ -29,6 +30,15 @@ pub enum CheckHook {
     Tracepoint,
 }
 
+/// What came of trying the hooks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tried {
+    /// The first that is heard of a check on this kernel.
+    pub(crate) heard: Option<CheckHook>,
+    /// Those before it that the kernel has: name, and why it is not taken.
+    pub(crate) passed_over: Vec<(&'static str, String)>,
+}
+
 /// Name of the function and the tracepoint.
 const NAME: &str = "cap_capable";
 /// Arguments of the tracepoint: its own data, credentials, two user namespaces, capability, verdict. A draft that was
@@ -39,23 +49,29 @@ const TRACEPOINT_ARGUMENTS: usize = 6;
 const MERGED: &str = "checks in functions that the compiler merged with it (memory accounting's probe, capset)";
 
 impl CheckHook {
-    /// The one that is wanted, else the first that is heard of a check on this kernel.
-    pub(crate) fn find(
-        btf: &Btf<'_>,
-        preemption: Preemption,
-        wanted: Option<Self>,
-    ) -> Result<Option<Self>, RecordError> {
+    /// Tries the one that is wanted, else all until one is heard.
+    pub(crate) fn find(btf: &Btf<'_>, preemption: Preemption, wanted: Option<Self>) -> Result<Tried, RecordError> {
         let has_options = has_options(btf);
         let mut candidates =
             [(Self::Fexit, has_options), (Self::Kprobe, has_options), (Self::Tracepoint, has_tracepoint(btf))];
         if preemption.on_functions {
             candidates.swap(0, 1); /* a kprobe's program is not preempted */
         }
-        let mut candidates = candidates.into_iter().filter(|(hook, _)| wanted.is_none_or(|wanted| wanted == *hook));
-        let found = candidates.find(|(hook, in_btf)| *in_btf && hook.is_heard()).map(|(hook, _)| hook);
-        match (found, wanted) {
-            (None, Some(wanted)) => Err(RecordError::NoCheckHook { hook: wanted.name() }),
-            _ => Ok(found),
+        let mut tried = Tried::default();
+        for (hook, in_btf) in candidates {
+            if !in_btf || wanted.is_some_and(|wanted| wanted != hook) {
+                continue;
+            }
+            match hook.listen() {
+                Ok(true) => return Ok(Tried { heard: Some(hook), ..tried }),
+                Ok(false) => tried.passed_over.push((hook.name(), "taken, and never run".to_owned())),
+                Err(error) => tried.passed_over.push((hook.name(), chain(&error))),
+            }
+        }
+        let why = || tried.passed_over.first().map_or("this kernel lacks it".to_owned(), |(_, why)| why.clone());
+        match wanted {
+            Some(wanted) => Err(RecordError::NoCheckHook { hook: wanted.name(), why: why() }),
+            None => Ok(tried),
         }
     }
 
@@ -69,42 +85,33 @@ impl CheckHook {
     }
 
     /// Whether a program there is run. That the kernel takes one is not enough: with `kernel.ftrace_enabled=0`, Linux 6.1
-    /// attaches to a function and stays silent. Refusals are no news to the user.
-    fn is_heard(self) -> bool {
+    /// attaches to a function and stays silent. What libbpf prints of a refusal is no news to the user.
+    fn listen(self) -> libbpf_rs::Result<bool> {
         let print = set_print(None);
-        let heard = self.try_out().unwrap_or_default();
+        let heard = self.try_out();
         set_print(print);
         heard
     }
 
     fn try_out(self) -> libbpf_rs::Result<bool> {
         let mut place = MaybeUninit::uninit();
-        let mut open = CtrecSkelBuilder::default().open(&mut place)?;
-        for mut program in open.open_object_mut().progs_mut() {
-            let wanted = program.name() == self.trial();
-            program.set_autoload(wanted);
-        }
-        // It uses none of them, and not every kernel has every kind.
-        for mut map in open.open_object_mut().maps_mut() {
-            let of_globals = map.name().to_string_lossy().contains('.');
-            map.set_autocreate(of_globals)?;
+        let mut open = TrialsSkelBuilder::default().open(&mut place)?;
+        let OpenTrialsProgs { try_fexit, try_kretprobe, try_tracepoint, .. } = &mut open.progs;
+        for (program, hook) in
+            [(try_fexit, Self::Fexit), (try_kretprobe, Self::Kprobe), (try_tracepoint, Self::Tracepoint)]
+        {
+            program.set_autoload(hook == self);
         }
         let skel = open.load()?;
-        let Some(program) = skel.object().progs_mut().find(|program| program.name() == self.trial()) else {
-            return Ok(false);
+        let TrialsProgs { try_fexit, try_kretprobe, try_tracepoint, .. } = &skel.progs;
+        let program = match self {
+            Self::Fexit => try_fexit,
+            Self::Kprobe => try_kretprobe,
+            Self::Tracepoint => try_tracepoint,
         };
         let _link = program.attach()?;
         ask_for_a_capability();
         Ok(skel.maps.bss_data.as_ref().is_some_and(|bss| bss.heard != 0))
-    }
-
-    /// Name of the program that only listens.
-    fn trial(self) -> &'static str {
-        match self {
-            Self::Fexit => "try_fexit",
-            Self::Kprobe => "try_kretprobe",
-            Self::Tracepoint => "try_tracepoint",
-        }
     }
 
     /// As the header names it.
@@ -120,9 +127,6 @@ impl CheckHook {
 
     /// Chooses which programs are loaded.
     pub(crate) fn choose(chosen: Option<Self>, progs: &mut OpenCtrecProgs<'_>) {
-        progs.try_fexit.set_autoload(false);
-        progs.try_kretprobe.set_autoload(false);
-        progs.try_tracepoint.set_autoload(false);
         let load = |program: &mut OpenProgramMut<'_>, hook| program.set_autoload(chosen == Some(hook));
         load(&mut progs.on_check_fexit, Self::Fexit);
         load(&mut progs.on_check_kprobe, Self::Kprobe);

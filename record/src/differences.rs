@@ -15,11 +15,21 @@ use libbpf_rs::btf::types::{Enum, Func};
 /// How a kernel that chooses when it boots is asked (root's, where debugfs is mounted).
 const MODE: &str = "/sys/kernel/debug/sched/preempt";
 
-/// Whether the kernel lacks `bpf_task_pt_regs` (Linux 5.15), and takes only the build for old ones. Asked once: a process
-/// sees one kernel.
+/// A process sees one kernel.
+static OLD: OnceLock<bool> = OnceLock::new();
+
+/// Whether the kernel lacks `bpf_task_pt_regs` (Linux 5.15), and takes only the build for old ones.
 pub(crate) fn is_old() -> bool {
-    static OLD: OnceLock<bool> = OnceLock::new();
-    *OLD.get_or_init(|| Btf::from_vmlinux().is_ok_and(|btf| !has_helper(&btf, "BPF_FUNC_task_pt_regs")))
+    *OLD.get_or_init(|| Btf::from_vmlinux().is_ok_and(|btf| lacks_registers(&btf)))
+}
+
+/// Spares [`is_old`] the reading of the kernel's types, which are at hand.
+pub(crate) fn note_age(btf: &Btf<'_>) {
+    OLD.get_or_init(|| lacks_registers(btf));
+}
+
+fn lacks_registers(btf: &Btf<'_>) -> bool {
+    !has_helper(btf, "BPF_FUNC_task_pt_regs")
 }
 
 fn has_helper(btf: &Btf<'_>, name: &str) -> bool {

@@ -47,11 +47,13 @@ pub enum RecordError {
     },
     /// The hook on capability checks that was asked for.
     #[error(
-        "no program at {hook} is run on this kernel; leave out --check-hook, and the first hook that is heard is taken"
+        "no program at {hook} is run on this kernel ({why}); leave out --check-hook, and the first hook that is heard is taken"
     )]
     NoCheckHook {
         /// Name of the hook.
         hook: &'static str,
+        /// What the kernel said.
+        why: String,
     },
     /// No cgroup hierarchy.
     #[error(

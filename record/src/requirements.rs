@@ -6,6 +6,7 @@ use std::path::Path;
 
 use libbpf_rs::btf::Btf;
 
+use crate::differences;
 use crate::error::RecordError;
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -35,11 +36,12 @@ pub(crate) const PREPARE_EXEC: &str = "btf_trace_sched_prepare_exec";
 /// Tells calls that a filter answered, where that is asked for.
 pub(crate) const SYS_ENTER: &str = "btf_trace_sys_enter";
 
-/// Whether this process may load programs and this kernel can run them.
-pub(crate) fn check() -> Result<(), RecordError> {
+/// Whether this process may load programs and this kernel can run them; gives the kernel's types, which take long to read.
+pub(crate) fn check() -> Result<Btf<'static>, RecordError> {
     permission()?;
     let btf = types()?;
-    missing_hook(|name| has_hook(&btf, name)).map_or(Ok(()), |hook| Err(RecordError::NoHook { hook }))
+    differences::note_age(&btf);
+    missing_hook(|name| has_hook(&btf, name)).map_or(Ok(btf), |hook| Err(RecordError::NoHook { hook }))
 }
 
 /// Whether this process may load programs.

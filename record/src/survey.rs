@@ -9,10 +9,11 @@ mod verified;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use libbpf_rs::btf::Btf;
 use nix::unistd::{AccessFlags, access};
 
 use crate::cgroups::Hierarchies;
-use crate::check_hook::CheckHook;
+use crate::check_hook::Tried;
 use crate::differences::{Preemption, is_old};
 use crate::engine::{Host, installed};
 use crate::error::{RecordError, chain};
@@ -76,9 +77,8 @@ pub fn survey() -> Result<Survey, RecordError> {
     let may_load = permission.is_ok();
     let types = requirements::types();
     let has = |name: &str| types.as_ref().ok().map(|btf| requirements::has_hook(btf, name));
-    let (loaded, verified) =
-        verified::while_loading(|| requirements::check().is_ok().then(|| try_to_load(has(SYS_ENTER) == Some(true))));
-    let hook = loaded.as_ref().and_then(|loaded| loaded.as_ref().ok().map(|(_, hook)| *hook));
+    let (loaded, verified) = verified::while_loading(|| requirements::check().ok().map(|btf| try_to_load(&btf)));
+    let tried = loaded.as_ref().and_then(|loaded| loaded.as_ref().ok().map(|(_, tried)| tried.clone()));
     let hierarchies = Hierarchies::read(Path::new("/proc"));
 
     let mut answers = vec![answers::permission(&permission), answers::types(types.as_ref().map(drop))];
@@ -88,7 +88,7 @@ pub fn survey() -> Result<Survey, RecordError> {
     answers.push(answers::programs(loaded.map(|loaded| loaded.map(|(build, _)| build))));
     let by_perf = types.as_ref().ok().map(|btf| Preemption::find(btf).on_tracepoints);
     answers.push(answers::tracefs(by_perf, requirements::has_tracefs()));
-    answers.push(hook.map_or_else(answers::untried_check_hook, answers::check_hook));
+    answers.push(tried.as_ref().map_or_else(answers::untried_check_hook, answers::check_hook));
     answers.push(answers::symbols(may_load.then(symbols::are_shown)));
     answers.push(answers::cgroups(hierarchies.as_ref()));
     if let Some(own) = hierarchies.as_ref().ok().and_then(Hierarchies::own) {
@@ -100,10 +100,11 @@ pub fn survey() -> Result<Survey, RecordError> {
 }
 
 /// Loads what a recording of everything loads, and gives the hook that would count capability checks.
-fn try_to_load(exact_refusals: bool) -> Result<(Build, Option<CheckHook>), String> {
+fn try_to_load(btf: &Btf<'_>) -> Result<(Build, Tried), String> {
     let mut storage = Storage::new();
+    let exact_refusals = requirements::has_hook(btf, SYS_ENTER);
     let parts = Parts { discover: true, exact_refusals, check_hook: None, log_level: NUMBERS };
-    let kernel = Kernel::load(&mut storage, parts, &BTreeMap::new()).map_err(|error| chain(&error))?;
+    let kernel = Kernel::load(&mut storage, btf, parts, &BTreeMap::new()).map_err(|error| chain(&error))?;
     let build = if is_old() {
         Build::Old
     } else if kernel.counts_by_perf() {
@@ -111,5 +112,5 @@ fn try_to_load(exact_refusals: bool) -> Result<(Build, Option<CheckHook>), Strin
     } else {
         Build::Today
     };
-    Ok((build, kernel.check_hook()))
+    Ok((build, kernel.tried().clone()))
 }

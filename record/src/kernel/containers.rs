@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 
-use libbpf_rs::{MapCore, MapFlags};
+use libbpf_rs::{MapCore, MapFlags, ProgramInput};
 
 use super::maps::{entries, map_error, remove, update};
 use super::{Init, Kernel};
@@ -138,7 +139,19 @@ impl Kernel<'_> {
         Ok(())
     }
 
-    pub(super) fn free_slot(&self, slot: u32) -> Result<(), RecordError> {
+    /// Makes slots free, of which the first is taken first: a bank is filled before another is made.
+    pub(super) fn free_slots(&mut self, slots: Range<u32>) -> Result<(), RecordError> {
+        let starts: Vec<u32> = slots.clone().step_by(wire::FREED as usize).collect();
+        for first in starts.into_iter().rev() {
+            let bss = self.skel.maps.bss_data.as_mut().ok_or(RecordError::Skeleton)?;
+            bss.range_to_free = wire::Range { first, end: slots.end.min(first + wire::FREED) };
+            let run = self.skel.progs.free_range.test_run(ProgramInput::default());
+            run.map_err(map_error("free_slots"))?;
+        }
+        Ok(())
+    }
+
+    fn free_slot(&self, slot: u32) -> Result<(), RecordError> {
         let stack = &self.skel.maps.free_slots;
         stack.update(&[], wire::bytes(&slot), MapFlags::ANY).map_err(map_error("free_slots"))
     }

@@ -14,13 +14,14 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
+use libbpf_rs::btf::Btf;
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, MapHandle, OpenObject, Program, ProgramImpl, ProgramInput};
 
 use ctrec_recording::Hook;
 
 use crate::cells;
-use crate::check_hook::CheckHook;
+use crate::check_hook::{CheckHook, Tried};
 use crate::clock::Moment;
 use crate::differences::{Preemption, keep_the_cpu};
 use crate::error::RecordError;
@@ -72,7 +73,7 @@ pub(crate) struct Kernel<'storage> {
     cpus: u32,
     exact_exec: bool,
     exact_refusals: bool,
-    check_hook: Option<CheckHook>,
+    tried: Tried,
     preemption: Preemption,
     /// Containers that user space enters. The kernel side numbers its own, from 1.
     next_container: u32,
@@ -89,18 +90,17 @@ impl fmt::Debug for Kernel<'_> {
 }
 
 impl<'storage> Kernel<'storage> {
-    /// Loads the programs; nothing is attached yet. `tables`: see [`crate::Options::tables`].
+    /// Loads the programs; nothing is attached yet. `btf`: the kernel's types, see [`requirements::check`]. `tables`: see [`crate::Options::tables`].
     pub(crate) fn load(
         storage: &'storage mut Storage,
+        btf: &Btf<'_>,
         parts: Parts,
         tables: &BTreeMap<String, u32>,
     ) -> Result<Self, RecordError> {
-        requirements::check()?;
         let load = |source| RecordError::Load { source };
-        let btf = requirements::types()?;
-        let preemption = Preemption::find(&btf);
-        let check_hook = CheckHook::find(&btf, preemption, parts.check_hook)?;
-        let exact_exec = requirements::has_hook(&btf, requirements::PREPARE_EXEC);
+        let preemption = Preemption::find(btf);
+        let tried = CheckHook::find(btf, preemption, parts.check_hook)?;
+        let exact_exec = requirements::has_hook(btf, requirements::PREPARE_EXEC);
         let cpus = u32::try_from(libbpf_rs::num_possible_cpus().map_err(load)?).unwrap_or(1);
         let mut open = CtrecSkelBuilder::default().open(&mut storage.0).map_err(load)?;
         open.progs.on_prepare_exec.set_autoload(exact_exec);
@@ -117,7 +117,7 @@ impl<'storage> Kernel<'storage> {
         ] {
             program.set_autoload(perf);
         }
-        CheckHook::choose(check_hook, &mut open.progs);
+        CheckHook::choose(tried.heard, &mut open.progs);
         for mut program in open.open_object_mut().progs_mut() {
             program.set_log_level(parts.log_level);
         }
@@ -140,23 +140,9 @@ impl<'storage> Kernel<'storage> {
         let skel = open.load().map_err(load)?;
         let (links, exact_refusals) = (Vec::new(), parts.exact_refusals);
         let (banks, resting, next_container) = (BTreeMap::new(), BTreeSet::new(), 1 << 31);
-        let kernel = Self {
-            skel,
-            links,
-            cpus,
-            exact_exec,
-            exact_refusals,
-            check_hook,
-            preemption,
-            next_container,
-            banks,
-            resting,
-        };
-        // What is pushed last is taken first: the first bank is filled before the second is made.
-        let slots = tables.get("slots").map_or(wire::SLOTS, |most| wire::SLOTS.min(most + 1));
-        for slot in (1..slots).rev() {
-            kernel.free_slot(slot)?;
-        }
+        let mut kernel =
+            Self { skel, links, cpus, exact_exec, exact_refusals, tried, preemption, next_container, banks, resting };
+        kernel.free_slots(1..tables.get("slots").map_or(wire::SLOTS, |most| wire::SLOTS.min(most + 1)))?;
         Ok(kernel)
     }
 
@@ -194,10 +180,10 @@ impl<'storage> Kernel<'storage> {
             let link = program.attach().map_err(|source| RecordError::Attach { hook, source })?;
             self.links.push(link);
         }
-        if perf || self.preemption.on_functions && self.check_hook == Some(CheckHook::Kprobe) {
+        if perf || self.preemption.on_functions && self.tried.heard == Some(CheckHook::Kprobe) {
             keep_the_cpu();
         }
-        if let Some(hook) = self.check_hook {
+        if let Some(hook) = self.tried.heard {
             let links = hook.attach(progs).map_err(|source| RecordError::Attach { hook: "cap_capable", source })?;
             self.links.extend(links);
         }
@@ -223,13 +209,13 @@ impl<'storage> Kernel<'storage> {
                 vec!["execveat with an absolute path (shown as execve)".to_owned(), "execve's own ABI".to_owned()]
             },
         });
-        hooks.extend(self.check_hook.map(CheckHook::describe));
+        hooks.extend(self.tried.heard.map(CheckHook::describe));
         hooks
     }
 
-    /// The hook that sees capability checks.
-    pub(crate) fn check_hook(&self) -> Option<CheckHook> {
-        self.check_hook
+    /// The hook that sees capability checks, and those that are passed over.
+    pub(crate) fn tried(&self) -> &Tried {
+        &self.tried
     }
 
     /// Whether calls are counted by way of perf.

@@ -47,7 +47,7 @@ type Observe<'a> = dyn FnMut(&Notice<'_>) + 'a;
 
 /// Records until it is over. `observe` is told what happens, as it happens.
 pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, RecordError> {
-    requirements::check()?;
+    let types = requirements::check()?;
     let hierarchies = Hierarchies::read(Path::new("/proc"))
         .map_err(|source| RecordError::Host { path: "/proc/self/mountinfo".into(), source })?;
     let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;
@@ -57,7 +57,8 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
     let discover = matches!(options.target, Target::Containers { .. });
     let parts =
         Parts { discover, exact_refusals: options.exact_refusals, check_hook: options.check_hook, log_level: 0 };
-    let kernel = Kernel::load(&mut storage, parts, &options.tables)?;
+    let kernel = Kernel::load(&mut storage, &types, parts, &options.tables)?;
+    drop(types); /* some MB */
     // Loading takes a second or more, and records nothing.
     let header = Header { hooks: kernel.hooks(), ..header::header(options, layout)? };
     let writer = RunWriter::create(&options.store, &header, options.format)?;

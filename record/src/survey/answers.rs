@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::{Answer, State};
 use crate::cgroups::Hierarchies;
-use crate::check_hook::CheckHook;
+use crate::check_hook::{CheckHook, Tried};
 use crate::engine::Installed;
 use crate::error::{RecordError, chain};
 
@@ -146,12 +146,13 @@ pub(super) fn untried_check_hook() -> Answer {
     not_tried(CHECKS, "a hook is found by trying it, which takes all above")
 }
 
-/// The hook on capability checks that a recording takes, if any is heard.
-pub(super) fn check_hook(found: Option<CheckHook>) -> Answer {
-    let Some(hook) = found else {
+/// The hook on capability checks that a recording takes, if any is heard, and why none that sees more.
+pub(super) fn check_hook(tried: &Tried) -> Answer {
+    let passed_over: String = tried.passed_over.iter().map(|(name, why)| format!("; {name}: {why}")).collect();
+    let Some(hook) = tried.heard else {
         let text = "no hook on them is heard, so a recording has no capability list; set kernel.ftrace_enabled=1, or \
                     boot a kernel with kprobes (CONFIG_KPROBES) or Linux 6.14 or newer";
-        return answer(CHECKS, State::Limited, text);
+        return answer(CHECKS, State::Limited, format!("{text}{passed_over}"));
     };
     let (state, advice) = match hook {
         CheckHook::Fexit => (State::Ok, ""),
@@ -160,7 +161,7 @@ pub(super) fn check_hook(found: Option<CheckHook>) -> Answer {
     };
     let described = hook.describe();
     let blind_to = described.blind_to.join("; ");
-    answer(CHECKS, state, format!("counted by {}; not seen: {blind_to}{advice}", described.name))
+    answer(CHECKS, state, format!("counted by {}; not seen: {blind_to}{advice}{passed_over}", described.name))
 }
 
 /// Whether names of kernel functions can be read; `None`: root may see more.

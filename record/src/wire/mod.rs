@@ -22,7 +22,7 @@ pub(crate) use crate::skel::types::{
     ctrec_check_end as CheckEnd, ctrec_check_key as CheckKey, ctrec_container as KernelContainer, ctrec_count as Count,
     ctrec_errno as ErrnoCount, ctrec_event as Event, ctrec_identity_key as IdentityKey, ctrec_loss_key as LossKey,
     ctrec_new_program as NewProgram, ctrec_path as KernelPath, ctrec_pending as Pending, ctrec_place as Place,
-    ctrec_program_key as ProgramKey, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey,
+    ctrec_program_key as ProgramKey, ctrec_range as Range, ctrec_slot_key as SlotKey, ctrec_sparse_key as SparseKey,
     ctrec_start_key as StartKey, ctrec_task as Task, ctrec_unfinished as Unfinished, ctrec_values as Values,
     ctrec_values_count as ValuesCount, ctrec_values_key as ValuesKey, ctrec_values_owner as ValuesOwner,
 };
@@ -48,6 +48,8 @@ pub(crate) const KEPT: [u8; 3] =
 pub(crate) const KEPT_WHOLE: u8 = kept(ctrec_kept::CTREC_KEPT_WHOLE);
 /// Slots whose cells are in one map.
 pub(crate) const BANK: u32 = ctrec_limits::CTREC_BANK.0;
+/// Slots that are made free in one go.
+pub(crate) const FREED: u32 = ctrec_limits::CTREC_FREED.0;
 /// Outcome of a sparse count that stands for success.
 pub(crate) const SUCCEEDED: u32 = ctrec_outcome::CTREC_OUTCOME_SUCCEEDED.0;
 

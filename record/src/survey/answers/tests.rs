@@ -7,6 +7,17 @@ fn possible(answers: Vec<Answer>) -> bool {
     Survey { kernel: "6.1.0".to_owned(), machine: "x86_64".to_owned(), answers, verified: Vec::new() }.can_record()
 }
 
+fn heard(hook: CheckHook) -> Tried {
+    Tried { heard: Some(hook), ..Tried::default() }
+}
+
+fn refused() -> Tried {
+    Tried {
+        passed_over: vec![("fexit/cap_capable", "Operation not permitted".to_owned())],
+        ..heard(CheckHook::Tracepoint)
+    }
+}
+
 #[track_caller]
 fn assert_says(answer: &Answer, state: State, needles: &[&str]) {
     assert_eq!(answer.state, state, "{answer:?}");
@@ -39,9 +50,10 @@ fn what_a_recording_can_do_without_is_limited() {
     let limited = [
         (prepare_exec(Some(false)), "6.10"),
         (sys_enter(Some(false)), "--refused exact"),
-        (check_hook(None), "no capability list"),
-        (check_hook(Some(CheckHook::Kprobe)), "kprobe/cap_capable; not seen: "),
-        (check_hook(Some(CheckHook::Tracepoint)), "tp_btf/cap_capable; not seen: whether a check is audited"),
+        (check_hook(&Tried::default()), "no capability list"),
+        (check_hook(&heard(CheckHook::Kprobe)), "kprobe/cap_capable; not seen: "),
+        (check_hook(&heard(CheckHook::Tracepoint)), "tp_btf/cap_capable; not seen: whether a check is audited"),
+        (check_hook(&refused()), "; fexit/cap_capable: Operation not permitted"),
         (symbols(Some(false)), "kernel.kptr_restrict=1"),
         (own_cgroup(Path::new("/sys/fs/cgroup"), Some(Err(Errno::EROFS))), "mount the host's cgroups writable"),
     ];
@@ -61,7 +73,7 @@ fn what_is_there_is_ok() {
         prepare_exec(Some(true)),
         sys_enter(Some(true)),
         programs(Some(Ok(Build::Today))),
-        check_hook(Some(CheckHook::Fexit)),
+        check_hook(&heard(CheckHook::Fexit)),
         symbols(Some(true)),
         own_cgroup(Path::new("/sys/fs/cgroup"), Some(Ok(()))),
     ];
