@@ -148,11 +148,10 @@ pub(super) fn untried_check_hook() -> Answer {
 
 /// The hook on capability checks that a recording takes, if any is heard, and why none that sees more.
 pub(super) fn check_hook(tried: &Tried) -> Answer {
-    let passed_over: String = tried.passed_over.iter().map(|(name, why)| format!("; {name}: {why}")).collect();
     let Some(hook) = tried.heard else {
         let text = "no hook on them is heard, so a recording has no capability list; set kernel.ftrace_enabled=1, or \
                     boot a kernel with kprobes (CONFIG_KPROBES) or Linux 6.14 or newer";
-        return answer(CHECKS, State::Limited, format!("{text}{passed_over}"));
+        return answer(CHECKS, State::Limited, with_passed_over(text, tried));
     };
     let (state, advice) = match hook {
         CheckHook::Fexit => (State::Ok, ""),
@@ -161,7 +160,12 @@ pub(super) fn check_hook(tried: &Tried) -> Answer {
     };
     let described = hook.describe();
     let blind_to = described.blind_to.join("; ");
-    answer(CHECKS, state, format!("counted by {}; not seen: {blind_to}{advice}{passed_over}", described.name))
+    let text = format!("counted by {}; not seen: {blind_to}{advice}", described.name);
+    answer(CHECKS, state, with_passed_over(&text, tried))
+}
+
+fn with_passed_over(text: &str, tried: &Tried) -> String {
+    tried.passed_over.iter().fold(text.to_owned(), |text, (name, why)| format!("{text}; {name}: {why}"))
 }
 
 /// Whether names of kernel functions can be read; `None`: root may see more.
