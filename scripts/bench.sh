@@ -88,8 +88,8 @@ plan='1 one nothing empty recorded bystander hash bpftrace
 3 two nothing empty recorded bystander hash bpftrace
 3 check nothing empty_check recorded
 3 map nothing empty_check recorded
-4 redis nothing empty recorded bystander hash bpftrace
-4 nginx nothing empty recorded bystander hash bpftrace
+2 redis nothing empty recorded bystander hash bpftrace
+2 nginx nothing empty recorded bystander hash bpftrace
 5 one strace perf
 5 two strace perf
 5 redis strace perf
@@ -103,7 +103,7 @@ due() {
 # measure SUBJECT VARIANT. What is compared with must run; of anything else, the results say why it did not.
 measure() {
     few=$chunks
-    requests=10000
+    requests=40000
     case $2 in
         strace | perf)
             few=$((chunks / 10 + 1))

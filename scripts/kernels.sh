@@ -193,16 +193,18 @@ try() {
     cat "$work/$1.told"
 }
 
-# A machine does most of its work on one of its two CPUs: as many at a time as there are CPUs here.
+# A machine does most of its work on one of its two CPUs: as many at a time as there are CPUs here. Whoever runs holds a
+# line of the pipe.
 try_all() {
-    places=$(nproc)
+    mkfifo "$work/places"
+    exec 3<>"$work/places" # for reading too, or opening it would wait for the reader
+    seq "$(nproc)" >&3
     while read -r name; do
-        try "$name" </dev/null &
-        places=$((places - 1))
-        if [ "$places" -eq 0 ]; then
-            wait
-            places=$(nproc)
-        fi
+        read -r place <&3
+        {
+            try "$name" </dev/null 3>&- || echo "FAILED $name" >>"$work/outcomes"
+            echo "$place" >&3
+        } &
     done
     wait
 }

@@ -112,6 +112,14 @@ for name in $PRIVILEGED; do
     tests "$@" --workspace --test "$name" -- --test-threads=1
 done
 check mmdebstrap scripts/test-deb.sh
+# Its machines run what was built here.
+case $(uname -m) in
+    x86_64) check apt-get scripts/kernels.sh ;;
+    *)
+        say 'SKIPPED: other kernels run in machines with an x86-64 processor'
+        skipped=$((skipped + 1))
+        ;;
+esac
 
 if [ "$skipped" -eq 0 ]; then
     printf '\n%s passed, %s failed\n' "$passed" "$failed"

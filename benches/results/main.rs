@@ -30,7 +30,7 @@ const VARIANTS: [(&str, &str); 8] = [
 
 /// One subject under one variant.
 struct Measured {
-    /// Of calls: the least, the median and the 90th percentile, in ns. Of servers: requests a second, and the server's
+    /// Of calls: the first, the 50th and the 90th percentile, in ns. Of servers: requests a second, and the server's
     /// processor time for a request in microseconds.
     numbers: [f64; 3],
     attachments: usize,
@@ -40,25 +40,16 @@ struct Measured {
 struct Results<'a>(&'a Path);
 
 impl Results<'_> {
-    /// A call: the least of all attachments, since other load only adds, and the medians of the rest.
-    fn call(&self, subject: &str, variant: &str) -> Result<Measured, String> {
-        let mut columns = self.columns(subject, variant)?;
-        let attachments = columns[0].len();
-        let [least, median, high] = [0, attachments / 2, attachments / 2];
-        Ok(Measured {
-            numbers: [columns[0].remove(least), columns[1].remove(median), columns[2].remove(high)],
-            attachments,
-        })
-    }
-
-    /// A server: the best of all attachments, for the same reason.
-    fn server(&self, subject: &str, variant: &str) -> Result<Measured, String> {
+    /// The medians of all attachments. The least would be the luck of one: what an empty program adds differs by half
+    /// from one place that the kernel gives it to the next.
+    fn measured(&self, subject: &str, variant: &str) -> Result<Measured, String> {
         let columns = self.columns(subject, variant)?;
         let attachments = columns[0].len();
-        Ok(Measured { numbers: [columns[0][attachments - 1], columns[1][0], 0.0], attachments })
+        let median = |column: &Vec<f64>| column.get((attachments - 1) / 2).copied().unwrap_or_default();
+        Ok(Measured { numbers: columns.each_ref().map(median), attachments })
     }
 
-    /// The columns of a file, each in order of size.
+    /// The columns of a file, each in order of size. A server has two.
     fn columns(&self, subject: &str, variant: &str) -> Result<[Vec<f64>; 3], String> {
         let file = self.0.join(format!("{subject}-{variant}"));
         let Ok(text) = fs::read_to_string(&file) else {
@@ -78,7 +69,7 @@ impl Results<'_> {
 
     /// What a variant adds to a call, in ns.
     fn added(&self, subject: &str, variant: &str) -> Option<f64> {
-        let of = |variant| self.call(subject, variant).ok().map(|measured| measured.numbers[0]);
+        let of = |variant| self.measured(subject, variant).ok().map(|measured| measured.numbers[0]);
         Some(of(variant)? - of("nothing")?)
     }
 
@@ -108,15 +99,16 @@ fn page(results: &Results<'_>, aims: &str) -> String {
          time.\n\nMachine: {machine}.\n\n![What is added to a call, and what servers spend on a request](results.svg)\n\n\
          ## Aims\n\n{aims}\n\
          ## A call (getppid), one thread\n\n\
-         ns a call: the first percentile of chunks of 300 calls, the least of all attachments; the median and the 90th \
-         percentile of the chunks, the medians of all attachments, have other load of the machine in them. *Added* is \
+         ns a call: the first percentile of chunks of 300 calls; the median and the 90th percentile of the chunks have \
+         other load of the machine in them. Of each the median of all attachments: where the kernel places a program \
+         changes what it costs. *Added* is \
          what is above nothing attached. \"Recorded\" and \"bystander\" is all of ctrec, with outcomes, errnos, times and \
          capability checks; the hash map counts by cgroup and number on the same hook, and nothing else; bpftrace does \
          so on the tracepoint `raw_syscalls:sys_exit`.\n\n{}\n\
          ## Two threads at once, each on a processor of its own\n\n{}\n\
          ## Servers\n\n\
          One thread, on a processor of its own where there are two, driven by redis-benchmark (SET and GET, 20 clients) \
-         and wrk (a file of 1000 bytes, 20 connections) from outside of what is recorded. The best of all attachments; \
+         and wrk (a file of 1000 bytes, 20 connections) from outside of what is recorded. The medians of all attachments; \
          processor time is the server's, the tools' own is not in it. A server's work varies more from one attachment to \
          the next than ctrec adds: by this table, nothing is ranked that is less than a third apart.\n\n{}\n\
          ## A call with one capability check\n\n\
@@ -134,7 +126,7 @@ fn page(results: &Results<'_>, aims: &str) -> String {
 /// The aims, and whether all were met.
 fn aims(results: &Results<'_>) -> (String, bool) {
     let above_empty = |subject| {
-        let of = |variant| results.call(subject, variant).ok().map(|measured| measured.numbers[0]);
+        let of = |variant| results.measured(subject, variant).ok().map(|measured| measured.numbers[0]);
         Some((of("recorded")?, of("empty_check")?))
     };
     let most = [
@@ -185,13 +177,13 @@ fn calls(results: &Results<'_>, subject: &str) -> String {
         "| | ns | added | of an empty program | median | 90th percentile | attachments |\n|---|---|---|---|---|---|---|\n",
     );
     for (variant, words) in VARIANTS {
-        let line = match results.call(subject, variant) {
-            Ok(Measured { numbers: [least, median, high], attachments }) => {
+        let line = match results.measured(subject, variant) {
+            Ok(Measured { numbers: [first, median, high], attachments }) => {
                 let added = results.added(subject, variant).filter(|_| variant != "nothing");
                 let ratio = results.added_ratio(subject, variant, "empty").filter(|_| added.is_some());
                 let added = added.map(|added| format!("{added:.1}")).unwrap_or_default();
                 let ratio = ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
-                format!("{least:.1} | {added} | {ratio} | {median:.0} | {high:.0} | {attachments}")
+                format!("{first:.1} | {added} | {ratio} | {median:.0} | {high:.0} | {attachments}")
             }
             Err(error) => format!("could not be measured: {} | | | | |", in_a_cell(&error)),
         };
@@ -209,7 +201,7 @@ fn servers(results: &Results<'_>) -> String {
     for (variant, words) in VARIANTS {
         let mut attached = 0;
         let cells = ["redis", "nginx"].map(|server| {
-            match (results.server(server, variant), results.server(server, "nothing")) {
+            match (results.measured(server, variant), results.measured(server, "nothing")) {
                 (Ok(measured), Ok(nothing)) => {
                     attached = measured.attachments;
                     let [rate, cpu, _] = measured.numbers;
@@ -225,7 +217,7 @@ fn servers(results: &Results<'_>) -> String {
 
 /// The table of a call with a capability check.
 fn checks(results: &Results<'_>, subject: &str) -> String {
-    let cells = ["nothing", "empty_check", "recorded"].map(|variant| match results.call(subject, variant) {
+    let cells = ["nothing", "empty_check", "recorded"].map(|variant| match results.measured(subject, variant) {
         Ok(measured) => format!("{:.1}", measured.numbers[0]),
         Err(error) => format!("could not be measured: {}", in_a_cell(&error)),
     });

@@ -32,7 +32,7 @@ pub(crate) fn draw(results: &Results<'_>) -> String {
         .iter()
         .skip(1)
         .map(|&(variant, words)| (words, ["one", "two"].map(|subject| results.added(subject, variant))));
-    let spent = |server, variant| results.server(server, variant).ok().map(|measured| measured.numbers[1]);
+    let spent = |server, variant| results.measured(server, variant).ok().map(|measured| measured.numbers[1]);
     let served =
         VARIANTS.iter().map(|&(variant, words)| (words, ["redis", "nginx"].map(|server| spent(server, variant))));
     let panels = [
