@@ -30,7 +30,7 @@ pub(crate) const STORE: &str = "ctrec.data";
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Say less: errors only, and the data that was asked for
+    /// Say less: errors, what a result lacks, and the data that was asked for
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Say more: the windows of a recording, the evidence of each rule

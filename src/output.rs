@@ -12,6 +12,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use ctrec_analyze::finding::Finding;
 use ctrec_analyze::text::visible_lines;
 
 pub(crate) use stdout::check as check_stdout;
@@ -66,6 +67,14 @@ pub(crate) fn show(text: &str) {
 pub(crate) fn tell(text: &str) {
     // There is nowhere left to tell that stderr takes nothing, and the exit code still says how it ended.
     let _told = writeln!(io::stderr(), "{}", visible_lines(text));
+}
+
+/// What a result lacks for what the recording misses, a line a finding. It is said even where little is to be said: a
+/// profile is read by machines that refuse, or drop, what is not of its form, so it cannot say that itself.
+pub(crate) fn warn<'a>(findings: impl IntoIterator<Item = &'a Finding>) {
+    for warning in findings.into_iter().filter_map(Finding::warning) {
+        tell(&format!("warning: {warning}"));
+    }
 }
 
 /// Writes a file whole or not at all. A pipe or a device is written as it stands.

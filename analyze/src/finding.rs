@@ -1,8 +1,10 @@
 //! What the user must know, and what to do about it.
 //!
-//! Lives here: the type. Does not: when a finding is made (see `recommend`), or how it looks (see `report`).
+//! Lives here: the type, and which findings are worth a warning. Does not: when a finding is made (see `recommend`), or how it looks (see `report`).
 
 use serde::Serialize;
+
+use crate::bounds;
 
 /// How much a finding matters. Ordered: the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -109,4 +111,61 @@ pub struct Finding {
     pub advice: String,
     /// Calls, programs, containers that show it. Hostile text.
     pub evidence: Vec<String>,
+    /// Pieces of evidence that are left out, for there were too many.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: usize,
+}
+
+impl Finding {
+    /// A finding with as much evidence as somebody reads.
+    pub fn new(severity: Severity, kind: Kind, text: String, advice: String, mut evidence: Vec<String>) -> Self {
+        let left_out = evidence.len().saturating_sub(bounds::EVIDENCE);
+        evidence.truncate(bounds::EVIDENCE);
+        Self { severity, kind, text, advice, evidence, left_out }
+    }
+
+    /// In one line, where what is made from the recording may lack something; `None` for every other finding. Too short
+    /// a time is none: nothing is known to be missing of it.
+    pub fn warning(&self) -> Option<String> {
+        let lacks = self.severity == Severity::Incomplete && self.kind != Kind::TooShort;
+        let word = if self.text.starts_with("incomplete") { "" } else { "incomplete: " };
+        lacks.then(|| format!("{word}{}", self.text))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(severity: Severity, kind: Kind, text: &str, lines: usize) -> Finding {
+        let evidence = (0..lines).map(|line| line.to_string()).collect();
+        Finding::new(severity, kind, text.to_owned(), String::new(), evidence)
+    }
+
+    #[test]
+    fn evidence_is_bounded_and_says_what_it_leaves_out() {
+        let few = finding(Severity::Note, Kind::Loss, "", 256);
+        assert_eq!((few.evidence.len(), few.left_out), (256, 0));
+        assert!(!serde_json::to_string(&few).unwrap().contains("left_out"));
+        let many = finding(Severity::Note, Kind::Loss, "", 300_000);
+        assert_eq!((many.evidence.len(), many.left_out), (256, 299_744));
+        assert!(serde_json::to_string(&many).unwrap().contains("\"left_out\":299744"));
+    }
+
+    #[test]
+    fn what_is_missing_is_worth_a_warning() {
+        let warning = |severity, kind, text| finding(severity, kind, text, 0).warning();
+        let loss = "incomplete: the ring buffer was full (3)";
+        assert_eq!(warning(Severity::Incomplete, Kind::Loss, loss).unwrap(), loss);
+        let refused = warning(Severity::Incomplete, Kind::Refused, "1 call was refused").unwrap();
+        assert_eq!(refused, "incomplete: 1 call was refused");
+        assert_eq!(warning(Severity::Incomplete, Kind::TooShort, "1 window"), None);
+        assert_eq!(warning(Severity::Note, Kind::Loss, "a window came later"), None);
+        assert_eq!(warning(Severity::Risk, Kind::IoUring, "io_uring is allowed"), None);
+    }
 }

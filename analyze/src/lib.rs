@@ -17,6 +17,7 @@
 pub mod abi;
 pub mod absent;
 pub mod behaviour;
+pub mod bounds;
 pub mod capabilities;
 pub mod compare;
 pub mod dialect;
@@ -24,6 +25,7 @@ pub mod finding;
 pub mod known;
 pub mod listing;
 pub mod names;
+pub mod order;
 pub mod policy;
 pub mod profile;
 pub mod recommend;

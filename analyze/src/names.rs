@@ -156,6 +156,11 @@ pub fn label(abi: Abi, number: i64) -> String {
     name(abi, number).map_or_else(|| format!("{}:{number}", crate::abi::text(abi)), str::to_owned)
 }
 
+/// Several numbers of an ABI without a name, as people read them: `x86_64:1000..2000`.
+pub(crate) fn range_label(abi: Abi, lowest: i64, highest: i64) -> String {
+    format!("{}:{lowest}..{highest}", crate::abi::text(abi))
+}
+
 /// Whether libseccomp 2.5.4 may fail to name this call, and so leave it out of a filter without a word.
 pub fn newer_than_libseccomp_2_5_4(name: &str) -> bool {
     matches!(name, "uretprobe" | "uprobe")

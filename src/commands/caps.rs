@@ -9,7 +9,7 @@ use ctrec_recording::Origin;
 
 use super::stores;
 use crate::cli::{Caps, CapsFormat};
-use crate::output::{look_of_stderr, look_of_stdout, print, show};
+use crate::output::{look_of_stderr, look_of_stdout, print, show, warn};
 
 pub(super) fn run(options: &Caps, quiet: bool) -> anyhow::Result<ExitCode> {
     let mut policy = Policy::default();
@@ -23,8 +23,13 @@ pub(super) fn run(options: &Caps, quiet: bool) -> anyhow::Result<ExitCode> {
         CapsFormat::Text => print(&capabilities_text(&behaviour, &capabilities, look_of_stdout())?)?,
         CapsFormat::Json => print(&capabilities_json(&behaviour, &capabilities)?)?,
     }
-    if !quiet && matches!(options.format, CapsFormat::Flags) {
-        show(&capabilities_summary(&behaviour, &capabilities, look_of_stderr())?);
+    // The other forms say it themselves.
+    if matches!(options.format, CapsFormat::Flags) {
+        if quiet {
+            warn(&capabilities.findings);
+        } else {
+            show(&capabilities_summary(&behaviour, &capabilities, look_of_stderr())?);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

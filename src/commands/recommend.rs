@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use ctrec_analyze::bounds::{self, LeftOut};
 use ctrec_analyze::dialect::{DialectError, docker, oci};
+use ctrec_analyze::order::natural;
 use ctrec_analyze::policy::Dialect;
 use ctrec_analyze::profile::{Profile, Reason, Rule};
 use ctrec_analyze::recommend::recommend;
@@ -11,7 +13,7 @@ use ctrec_analyze::text::{counted, visible, wrap};
 
 use super::{learn, stores};
 use crate::cli::{DialectName, Recommend};
-use crate::output::{look_of_stderr, print, show, tell};
+use crate::output::{look_of_stderr, print, show, tell, warn};
 
 pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
     let Some(pattern) = &options.container else { return learn::run(options.dialect, quiet) };
@@ -21,9 +23,14 @@ pub(super) fn run(options: &Recommend, quiet: bool, verbose: bool) -> anyhow::Re
     let recommendation = recommend(&behaviour, &policy)?;
     print(&render(&recommendation.profile)?)?;
     if verbose {
-        recommendation.profile.rules.iter().for_each(explain);
+        let rules = &recommendation.profile.rules;
+        for rule in rules {
+            explain(rule, bounds::sources(rules.len()));
+        }
     }
-    if !quiet {
+    if quiet {
+        warn(&recommendation.findings);
+    } else {
         show(&summary(&behaviour, &recommendation, &policy, look_of_stderr())?);
     }
     Ok(ExitCode::SUCCESS)
@@ -40,17 +47,22 @@ pub(super) fn form(name: DialectName) -> (Dialect, Render) {
     }
 }
 
-/// One rule with its evidence, a line a reason; every start of a runtime that needs the call on one line.
-fn explain(rule: &Rule) {
+/// One rule with its evidence, a line a reason; every start of a runtime that needs the call on one line. Of programs, of
+/// which a container can make any number, at most so many.
+fn explain(rule: &Rule, most: usize) {
+    let mut programs: Vec<Observed<'_>> = rule.reasons.iter().filter_map(observed).collect();
+    programs.sort_by(|one, other| natural(one.program, other.program));
+    let (programs, left_out) = bounds::cut(programs, most, |one| one.count);
+    for Observed { program, count, place } in programs {
+        line(rule, &format!("made {} by {} ({place})", times(count), visible(program)));
+    }
+    if let Some(LeftOut { rows, count }) = left_out {
+        line(rule, &format!("made {} by {rows} more, which only the store has", times(count)));
+    }
     let mut baselines = Vec::new();
     for reason in &rule.reasons {
         let reason = match reason {
-            Reason::Observed { program, origin, phase, abi, count } => {
-                let abi = ctrec_analyze::abi::text(*abi);
-                let times = counted(usize::try_from(*count).unwrap_or(usize::MAX), "time");
-                let place = format!("{origin:?}, {phase:?}").to_lowercase();
-                format!("made {times} by {} ({place}, {abi})", visible(program))
-            }
+            Reason::Observed { .. } => continue, /* above */
             Reason::Runtime { baseline } => {
                 baselines.push(baseline.as_str());
                 continue;
@@ -65,6 +77,23 @@ fn explain(rule: &Rule) {
     if !baselines.is_empty() {
         line(rule, &format!("a runtime needs it: {}", baselines.join("; ")));
     }
+}
+
+/// Who made a call, and how often.
+struct Observed<'a> {
+    program: &'a str,
+    count: u64,
+    place: String,
+}
+
+fn observed(reason: &Reason) -> Option<Observed<'_>> {
+    let Reason::Observed { program, origin, phase, abi, count } = reason else { return None };
+    let place = format!("{origin:?}, {phase:?}, ").to_lowercase() + ctrec_analyze::abi::text(*abi);
+    Some(Observed { program, count: *count, place })
+}
+
+fn times(count: u64) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), "time")
 }
 
 fn line(rule: &Rule, reason: &str) {

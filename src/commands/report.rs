@@ -18,7 +18,7 @@ pub(super) fn run(options: &Report, quiet: bool) -> anyhow::Result<ExitCode> {
         Some(pattern) => vec![runs.select(&pattern)?],
         None => Selection::every(&runs.containers),
     };
-    if selections.is_empty() && !quiet {
+    if selections.is_empty() {
         // Without a container there is no finding that would say it.
         runs.absent.missing.iter().for_each(|missing| tell(&format!("warning: {}", missing.text())));
     }

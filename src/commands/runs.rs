@@ -97,7 +97,10 @@ impl Runs {
         let lost: Vec<&Run> = found.iter().filter(|run| run.outline.is_lost()).collect();
         for run in &lost {
             let id = &run.folder;
-            search.warn(&format!("run {id:?} was cut off before its first window was written: nothing of it is left"));
+            // Lost, and not merely left out: that is never too much to say.
+            tell(&format!(
+                "warning: run {id:?} was cut off before its first window was written: nothing of it is left"
+            ));
         }
         let lost = lost.into_iter().map(|run| run.folder.clone()).collect();
         let containers = found.iter().map(|run| run.outline.containers.clone()).collect();

@@ -12,7 +12,7 @@ use ctrec_recording::Origin;
 use super::{profile_file, refused, stores};
 use crate::cli::Verify;
 use crate::exit;
-use crate::output::{look_of_stderr, print, tell};
+use crate::output::{look_of_stderr, print, tell, warn};
 
 pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     let behaviour = stores::behaviour(&options.chosen, quiet)?;
@@ -25,7 +25,9 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     let checked = refused::check(&behaviour, &policy, &candidates)?;
     print(&checked.text())?;
-    if !quiet {
+    if quiet {
+        warn(checked.gaps.iter().chain(&checked.masked));
+    } else {
         checked.gaps.iter().for_each(|finding| say("not all is in the recording", finding));
         checked.masked.iter().for_each(|finding| say("recorded under a filter", finding));
         let names: Vec<&str> = runtimes.into_iter().map(refused::name).collect();
@@ -35,10 +37,13 @@ pub(super) fn run(options: &Verify, quiet: bool) -> anyhow::Result<ExitCode> {
     Ok(if checked.found() { ExitCode::from(exit::FOUND) } else { ExitCode::SUCCESS })
 }
 
-fn say(about: &str, Finding { text, advice, evidence, .. }: &Finding) {
+fn say(about: &str, Finding { text, advice, evidence, left_out, .. }: &Finding) {
     let columns = look_of_stderr().prose();
     tell(&wrap(&format!("{about}: {text}. {advice}"), columns, 2));
     for line in evidence {
         tell(&format!("    {}", wrap(&visible(line), columns, 6)));
+    }
+    if *left_out > 0 {
+        tell(&format!("    and {left_out} more, which only the store has"));
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 
 use crate::ctrec::{ENVIRONMENT, assert_refusal, assert_refused, ctrec};
-use crate::sample::{store, text};
+use crate::sample::{store, text, with_a_loss, with_programs, write};
 
 /// A disk that is always full.
 fn full() -> File {
@@ -118,6 +118,45 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         let ended = (output.status.signal(), output.stderr.as_slice());
         assert_eq!(ended, (Some(13), &b""[..]), "as a shell's own tools end: {words:?}");
     }
+}
+
+#[test]
+fn what_a_result_lacks_is_said_however_little_is_to_be_said() {
+    let (store, whole) = (with_a_loss(), store());
+    let profile = write(&store, "profile.json", r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#);
+    let of = |words: &[&str], store: &str| ctrec(&[words, &["--container", "web", "--quiet", store]].concat());
+    for words in [&["recommend"][..], &["recommend", "--dialect", "oci"], &["caps"], &["verify", "--profile", &profile]]
+    {
+        let said = String::from_utf8(of(words, text(store.path())).stderr).unwrap();
+        let loss = "warning: incomplete: the ring buffer was full, so some executions are missing; calls are counted \
+                    elsewhere and are whole (3)\n";
+        assert_eq!(said, loss, "{words:?}");
+        assert_eq!(of(words, text(whole.path())).stderr, b"", "{words:?}");
+    }
+    for words in [
+        &["caps", "--format", "json"][..],
+        &["caps", "--format", "text"],
+        &["report"],
+        &["report", "--format", "json"],
+        &["report", "--format", "markdown"],
+    ] {
+        let output = of(words, text(store.path()));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("incomplete: the ring buffer was full"), "{words:?}");
+    }
+}
+
+#[test]
+fn the_evidence_of_a_rule_is_bounded_and_in_order() {
+    let names: Vec<String> = (1..=400).map(|number| format!("/bin/p{number}")).collect();
+    let store = with_programs(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let output = ctrec(&["recommend", "--verbose", "--container", "web", text(store.path())]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reads: Vec<&str> = said.lines().filter(|line| line.starts_with("read ")).collect();
+    let program = |line: &str| line.split_whitespace().find(|word| word.starts_with("/bin/p")).map(str::to_owned);
+    let shown: Vec<String> = reads.iter().filter_map(|line| program(line)).collect();
+    assert!((8..=256).contains(&shown.len()) && shown == names[..shown.len()], "{shown:?}");
+    let more = format!("by {} more, which only the store has", 400 - shown.len());
+    assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains(&more), "{said}");
 }
 
 #[test]

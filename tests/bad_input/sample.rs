@@ -26,6 +26,13 @@ pub(crate) fn with_a_loss() -> TempDir {
     recorded_with(&header(), &Segment { losses: vec![loss], ..segment() })
 }
 
+/// The same, with these programs, each of which read something.
+pub(crate) fn with_programs(paths: &[&str]) -> TempDir {
+    let calls = (1..).zip(paths).map(|(program, _)| Call { program, ..segment().calls.remove(0) });
+    let segment = Segment { calls: calls.collect(), ..segment() };
+    stored(&header(), &segment, container(), paths)
+}
+
 /// The same, with this text wherever a container or a host chooses one.
 pub(crate) fn named(text: &str) -> TempDir {
     let header = Header {
@@ -57,7 +64,7 @@ pub(crate) fn named(text: &str) -> TempDir {
         already_running: true,
         ..container()
     };
-    stored(&header, &segment, container, text)
+    stored(&header, &segment, container, &[text])
 }
 
 fn recorded(header: &Header) -> TempDir {
@@ -65,12 +72,12 @@ fn recorded(header: &Header) -> TempDir {
 }
 
 fn recorded_with(header: &Header, segment: &Segment) -> TempDir {
-    stored(header, segment, container(), "/bin/server")
+    stored(header, segment, container(), &["/bin/server"])
 }
 
-fn stored(header: &Header, segment: &Segment, container: Container, program: &str) -> TempDir {
+fn stored(header: &Header, segment: &Segment, container: Container, programs: &[&str]) -> TempDir {
     let folder = TempDir::new().unwrap();
-    add(folder.path(), header, segment, container, program);
+    add(folder.path(), header, segment, container, programs);
     folder
 }
 
@@ -79,21 +86,22 @@ pub(crate) fn add_run(store: &Path, change: impl FnOnce(&mut Header)) {
     let mut header = header();
     change(&mut header);
     let container = Container { already_running: header.continues.is_some(), ..container() };
-    add(store, &header, &segment(), container, "/bin/server");
+    add(store, &header, &segment(), container, &["/bin/server"]);
 }
 
-fn add(store: &Path, header: &Header, segment: &Segment, container: Container, program: &str) {
+fn add(store: &Path, header: &Header, segment: &Segment, container: Container, programs: &[&str]) {
     let mut writer = RunWriter::create(store, header, Format::Parquet).unwrap();
-    let program = Program {
+    let program = |(number, path): (u32, &&str)| Program {
         container: 1,
-        program: 1,
-        path: program.to_owned(),
+        program: number,
+        path: (*path).to_owned(),
         path_truncated: false,
         device: 1,
-        inode: 2,
+        inode: 1 + u64::from(number),
         file_capabilities_json: Some("[]".to_owned()),
     };
-    writer.write_snapshot(&[container], &[program]).unwrap();
+    let programs: Vec<Program> = (1..).zip(programs).map(program).collect();
+    writer.write_snapshot(&[container], &programs).unwrap();
     writer.seal(segment).unwrap();
     writer.finish(header).unwrap();
 }

@@ -115,6 +115,9 @@ fn a_run_that_was_killed_before_its_first_window_is_named() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(said.contains("warning: run \"killed\" was cut off before its first window"), "{said}");
+        let quiet = ctrec(&[command, &web, &[text(store.path()), "--quiet"]].concat());
+        let lost = "warning: run \"killed\" was cut off before its first window was written: nothing of it is left\n";
+        assert_eq!(String::from_utf8_lossy(&quiet.stderr), lost);
     }
     for format in ["text", "markdown", "json"] {
         for store in [&lost, &store] {

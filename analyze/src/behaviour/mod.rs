@@ -39,6 +39,8 @@ pub use values::SeenValues;
 /// Name of a program whose row is missing from the recording.
 pub const UNKNOWN_PROGRAM: &str = "(unknown program)";
 
+const ENOSYS: i32 = 38;
+
 /// What was seen of one container identity: of one container, or of several that are to be judged as one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Behaviour {
@@ -186,6 +188,11 @@ impl Outcome {
     /// signal. `None` unless every one of them was counted so.
     pub fn refused(&self) -> Option<u64> {
         self.refusals.among(self.total())
+    }
+
+    /// Whether every call was answered as one that the kernel does not have.
+    pub fn is_absent(&self) -> bool {
+        self.failed > 0 && self.failed == self.total() && self.errnos.keys().eq([&ENOSYS])
     }
 
     /// Adds what was seen elsewhere.

@@ -9,6 +9,7 @@ use super::{Hook, silent};
 use crate::behaviour::{Behaviour, IdentityKey, Outcome, Unseen};
 use crate::finding::{Finding, Kind, Severity};
 use crate::known::{self, Meaning, capability_number};
+use crate::order::sorted;
 use crate::policy::Policy;
 use crate::recommend::{absent, losses, starts_gone, starts_unseen, unasked};
 use crate::text::{counted, errno, visible};
@@ -54,7 +55,7 @@ pub(super) fn all(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
 }
 
 fn finding(severity: Severity, kind: Kind, text: impl Into<String>, advice: &str, evidence: Vec<String>) -> Finding {
-    Finding { severity, kind, text: text.into(), advice: advice.to_owned(), evidence }
+    Finding::new(severity, kind, text.into(), advice.to_owned(), evidence)
 }
 
 /// What the recording as a whole cannot show.
@@ -110,7 +111,7 @@ fn other_errno(evidence: &Evidence<'_, '_>) -> Option<Finding> {
     let text = format!("{name} let calls fail as they did: without it they fail with EACCES");
     let advice = format!("If a program must tell the two apart (rm -f does), add {}.", bare(name));
     let needed = lines.is_empty() || evidence.needed.contains(name);
-    (!needed).then(|| finding(Severity::Incomplete, Kind::OtherErrno, text, &advice, lines.into_iter().collect()))
+    (!needed).then(|| finding(Severity::Incomplete, Kind::OtherErrno, text, &advice, sorted(lines)))
 }
 
 /// Who makes a user namespace and becomes root in it needs `CAP_SETFCAP` from Linux 5.12 on (commit db2e718a4798). The
@@ -122,7 +123,7 @@ fn root_of_namespace(evidence: &Evidence<'_, '_>) -> Option<Finding> {
     let text = "the workload makes user namespaces; to become root in one takes CAP_SETFCAP, which leaves no check";
     let advice = "If writing a uid_map fails, add SETFCAP.";
     let made = |programs| finding(Severity::Incomplete, Kind::Unasked, text, advice, programs);
-    (!programs.is_empty() && !evidence.needed.contains(SETFCAP)).then(|| made(programs.into_iter().collect()))
+    (!programs.is_empty() && !evidence.needed.contains(SETFCAP)).then(|| made(sorted(programs)))
 }
 
 /// A long list that a program sets may be its own, and not what it had less a few.
@@ -132,8 +133,7 @@ fn long_lists(evidence: &Evidence<'_, '_>) -> Option<Finding> {
     let programs: BTreeSet<String> = long.map(|key| visible(&key.source.program)).collect();
     let text = "programs set most of the capabilities that they had; where that is a fixed list, it fails without them";
     let advice = "Run them under the list above before you rely on it; capset says EPERM.";
-    (!programs.is_empty())
-        .then(|| finding(Severity::Incomplete, Kind::Unasked, text, advice, programs.into_iter().collect()))
+    (!programs.is_empty()).then(|| finding(Severity::Incomplete, Kind::Unasked, text, advice, sorted(programs)))
 }
 
 /// Needed capabilities that an older engine has no name for.
@@ -164,7 +164,7 @@ fn denied(evidence: &Evidence<'_, '_>, class: Class) -> BTreeMap<(String, bool),
     let times = |(line, count): (String, u64)| {
         format!("{line}, {}", counted(usize::try_from(count).unwrap_or(usize::MAX), "time"))
     };
-    lines.into_iter().map(|(capability, lines)| (capability, lines.into_iter().map(times).collect())).collect()
+    lines.into_iter().map(|(capability, lines)| (capability, sorted(lines.into_iter().map(times)))).collect()
 }
 
 fn refused(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
@@ -231,7 +231,7 @@ fn identities(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
     if !programs.is_empty() {
         let text = "set-user-id programs ran; what they need is in the list, and no_new_privs takes it from them";
         let advice = "Leave no_new_privs off, or do without them.";
-        let programs = programs.iter().copied().map(visible).collect();
+        let programs = sorted(programs.iter().copied().map(visible));
         findings.push(finding(Severity::Note, Kind::SetUserId, text, advice, programs));
     }
     let first = silent::first_identities(evidence.behaviour, evidence.policy);
@@ -243,7 +243,7 @@ fn identities(evidence: &Evidence<'_, '_>) -> Vec<Finding> {
         let advice = "An added capability is in its bounding set only. File capabilities, a set-user-id program or another user would change that.";
         let users: BTreeSet<String> =
             first.iter().map(|key| format!("{}: user {}", visible(&key.source.program), key.user)).collect();
-        findings.push(finding(Severity::Note, Kind::NotRoot, text, advice, users.into_iter().collect()));
+        findings.push(finding(Severity::Note, Kind::NotRoot, text, advice, sorted(users)));
     }
     findings
 }
@@ -302,7 +302,7 @@ fn unread_files(evidence: &Evidence<'_, '_>) -> Option<Finding> {
     let executed: BTreeSet<&str> = identities.keys().filter(untold).map(|key| &*key.source.program).collect();
     let files = evidence.behaviour.files();
     let unread = files.iter().filter(|(path, file)| file.unread && executed.contains(*path));
-    let unread: Vec<String> = unread.map(|(path, _)| visible(path)).collect();
+    let unread = sorted(unread.map(|(path, _)| visible(path)));
     let text =
         "file capabilities of some programs were not read, as their processes were gone; what they need is not known";
     let advice = "Look with getcap: a program whose file has some cannot be executed without them.";

@@ -128,8 +128,12 @@ pub fn value_names(call: &str, values: &Values) -> String {
 
 /// Risks that a call with these values is.
 pub fn value_risks(call: &str, values: &Values) -> impl Iterator<Item = &'static ValueRisk> {
-    let risks = file().risks.iter().filter(move |risk| risk.calls.iter().any(|name| name == call));
-    risks.filter(move |risk| risk.when.iter().all(|test| test.holds(call, values)))
+    risks_of(call).filter(move |risk| risk.when.iter().all(|test| test.holds(call, values)))
+}
+
+/// Risks that a call is with some values.
+pub fn risks_of(call: &str) -> impl Iterator<Item = &'static ValueRisk> {
+    file().risks.iter().filter(move |risk| risk.calls.iter().any(|name| name == call))
 }
 
 /// Whether what the call is asked to do lies behind a pointer, so that no recording has it.

@@ -16,7 +16,7 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::{ValueRisk, Values, is_behind_pointer, value_names, value_risks};
+pub use arguments::{ValueRisk, Values, is_behind_pointer, risks_of, value_names, value_risks};
 pub use calls::{AlwaysCall, DangerousCall, always, dangerous, enosys_floor, is_unfiltered};
 pub use capabilities::{
     Asking, Meaning, Pair, asking, asks_for_both_dac, calls_of_capability, capability_label, capability_name,

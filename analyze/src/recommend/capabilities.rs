@@ -34,7 +34,7 @@ pub(super) fn findings(behaviour: &Behaviour, policy: &Policy, allowed: &Allowed
 }
 
 fn note(kind: Kind, text: &str, advice: &str, evidence: Vec<String>) -> Finding {
-    Finding { severity: Severity::Note, kind, text: text.to_owned(), advice: advice.to_owned(), evidence }
+    Finding::new(Severity::Note, kind, text.to_owned(), advice.to_owned(), evidence)
 }
 
 /// A call that the runtime makes has the runtime's capabilities; one in a user namespace of the workload's own has all.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ctrec_recording::Abi;
 use serde::Serialize;
 
 use crate::abi;
@@ -44,6 +45,9 @@ struct Enforced {
     native: Architecture,
     /// runc answers ENOSYS for calls newer than any that the profile names; crun does not. Unknown runtimes may.
     stub: bool,
+    /// The largest number of each ABI that some rule names. Found once: a program can make any number of calls that no
+    /// rule names, each of which is held against it.
+    largest_named: BTreeMap<Abi, i64>,
 }
 
 /// What is known of an argument.
@@ -192,7 +196,19 @@ fn enforced(facts: &ContainerFacts, native: Architecture) -> Result<Option<Enfor
     };
     let parsed = oci::parse_spec_seccomp(json, native).map_err(|error| error.to_string())?;
     let stub = facts.runtime.as_deref() != Some("crun");
-    Ok(parsed.map(|parsed| Enforced { profile: parsed.profile, native, stub }))
+    Ok(parsed.map(|parsed| Enforced {
+        native,
+        stub,
+        largest_named: abi::ALL
+            .into_iter()
+            .filter_map(|abi| Some((abi, largest_named(&parsed.profile, abi)?)))
+            .collect(),
+        profile: parsed.profile,
+    }))
+}
+
+fn largest_named(profile: &Profile, abi: Abi) -> Option<i64> {
+    profile.rules.iter().filter_map(|rule| names::number(abi, &rule.name)).max()
 }
 
 impl Enforced {
@@ -211,18 +227,13 @@ impl Enforced {
             return Answer::ByArguments(actions.filter_map(errno_of).collect());
         }
         let stub = self.stub && is_refusal(default) && self.profile.architectures.contains(&architecture);
-        let newer = stub && call.number > self.largest_named(call.abi);
+        let newer = stub && self.largest_named.get(&call.abi).is_some_and(|largest| call.number > *largest);
         answer_of(default, if newer { BTreeSet::from([ENOSYS]) } else { BTreeSet::new() })
     }
 
     /// The rules of a name that a runtime hands to libseccomp: those that repeat the default are left out.
     fn rules_of<'a>(&'a self, name: &'a str) -> Vec<&'a Rule> {
         self.profile.rules_of(name).filter(|rule| rule.action != self.profile.default_action).collect()
-    }
-
-    /// The largest number of an ABI that some rule names.
-    fn largest_named(&self, abi: ctrec_recording::Abi) -> i64 {
-        self.profile.rules.iter().filter_map(|rule| names::number(abi, &rule.name)).max().unwrap_or(i64::MAX)
     }
 }
 

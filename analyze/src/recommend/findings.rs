@@ -10,6 +10,7 @@ use super::{Allowed, Wanted, absent, capabilities, clone, start, values};
 use crate::behaviour::{Behaviour, CallId, Twice, Unseen};
 use crate::finding::{Finding, Kind, Severity};
 use crate::names;
+use crate::order::sorted;
 use crate::policy::Policy;
 use crate::select::short_id;
 use crate::text::{counted, visible};
@@ -49,7 +50,7 @@ pub(super) fn finding(
     advice: &str,
     evidence: Vec<String>,
 ) -> Finding {
-    Finding { severity, kind, text: text.into(), advice: advice.to_owned(), evidence }
+    Finding::new(severity, kind, text.into(), advice.to_owned(), evidence)
 }
 
 /// What is known to be missing.
@@ -225,7 +226,7 @@ fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {
         let sources =
             kept().filter(|(call, _)| call.name() == Some(name)).flat_map(|(_, wanted)| wanted.sources.keys());
         let programs: BTreeSet<&str> = sources.map(|source| &*source.program).collect();
-        programs.into_iter().map(str::to_owned).collect()
+        sorted(programs.into_iter().map(str::to_owned))
     };
     if evidence.allowed.keys().any(|name| name.starts_with("io_uring_")) {
         let text = "io_uring is allowed: what is done through its ring makes no call, so this recording cannot show it, and no profile can refuse it";
@@ -239,7 +240,7 @@ fn calls(evidence: &Evidence<'_>) -> Vec<Finding> {
         );
         let advice =
             "Engines' defaults refuse this. If the workload has a switch for its own sandbox, record with it off.";
-        let who = evidence.flags.programs.iter().cloned().collect();
+        let who = sorted(evidence.flags.programs.iter().cloned());
         findings.push(finding(Severity::Risk, Kind::NamespaceFlags, text, advice, who));
     }
     if evidence.allowed.contains_key("clone3") {

@@ -123,6 +123,19 @@ impl Wanted {
         self.sources.values().for_each(|outcome| sum.add(outcome));
         sum
     }
+
+    /// Adds what was seen of another call.
+    fn add(&mut self, other: &Self) {
+        self.fate = self.fate.max(other.fate);
+        for (source, outcome) in &other.sources {
+            self.sources.entry(source.clone()).or_default().add(outcome);
+        }
+        self.refused = self.refused.saturating_add(other.refused);
+        self.perhaps = self.perhaps.saturating_add(other.perhaps);
+        self.answered = self.answered.saturating_add(other.answered);
+        self.handed_on |= other.handed_on;
+        self.unhindered |= other.unhindered;
+    }
 }
 
 /// Names to allow, with their reasons.

@@ -9,7 +9,10 @@ use super::fate::{Fate, Filters};
 use super::findings::{Evidence, START_FIRST, finding};
 use super::{Wanted, clone, learn};
 use crate::behaviour::CallId;
+use crate::bounds;
 use crate::finding::{Finding, Kind, Severity};
+use crate::names;
+use crate::order::sorted;
 use crate::text::{counted, errno, visible};
 
 const ENOSYS: i32 = 38;
@@ -152,23 +155,38 @@ fn is_allowed(evidence: &Evidence<'_>, call: CallId) -> bool {
 fn lines_with_reason(evidence: &Evidence<'_>, calls: &[Seen<'_>]) -> Vec<String> {
     let lines = calls.iter().map(|(call, wanted)| {
         let reason = if is_allowed(evidence, **call) { "; in the profile for another reason" } else { "" };
-        format!("{}{reason}", line(call, wanted))
+        format!("{}{reason}", line(&call.label(), wanted))
     });
     lines.collect()
 }
 
-/// Calls with how often they were made, how that ended, and who made them.
+/// Calls with how often they were made, how that ended, and who made them. Of numbers without a name, which a program can
+/// make without end, all but a few have a line for each ABI.
 pub(super) fn lines(calls: Vec<Seen<'_>>) -> Vec<String> {
-    calls.into_iter().map(|(call, wanted)| line(call, wanted)).collect()
+    let together = bounds::told_together(calls.iter().map(|(call, wanted)| (**call, wanted.outcome().is_absent())));
+    let (many, one_by_one): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(call, _)| together.contains(call));
+    let lines = one_by_one.into_iter().map(|(call, wanted)| line(&call.label(), wanted));
+    lines.chain(many.chunk_by(|(one, _), (other, _)| one.abi == other.abi).map(line_together)).collect()
 }
 
-fn line(call: &CallId, wanted: &Wanted) -> String {
+/// Numbers of one ABI, sorted.
+fn line_together(calls: &[Seen<'_>]) -> String {
+    let mut sum = Wanted::default();
+    for (_, wanted) in calls {
+        sum.add(wanted);
+    }
+    let ((lowest, _), (highest, _)) = (calls[0], calls[calls.len() - 1]);
+    let range = names::range_label(lowest.abi, lowest.number, highest.number);
+    line(&format!("{range} ({})", counted(calls.len(), "number")), &sum)
+}
+
+fn line(label: &str, wanted: &Wanted) -> String {
     let some = wanted.fate == Fate::Made && wanted.refused > 0;
     let sources = wanted.sources.iter().filter(|(_, outcome)| !some || outcome.refused().is_none_or(|count| count > 0));
     let programs: BTreeSet<&str> = sources.map(|(source, _)| &*source.program).collect();
-    let programs: Vec<String> = programs.into_iter().map(visible).collect();
+    let programs = sorted(programs.into_iter().map(visible));
     let times = counted(usize::try_from(wanted.outcome().total()).unwrap_or(usize::MAX), "time");
-    format!("{}: {times}, {}, by {}", call.label(), how(wanted), programs.join(", "))
+    format!("{label}: {times}, {}, by {}", how(wanted), bounds::listed(&programs, bounds::PROGRAMS))
 }
 
 /// How calls ended, and how many of them a filter turned away, if not all.
@@ -177,7 +195,7 @@ fn how(wanted: &Wanted) -> String {
     let ended = match errnos.as_slice() {
         [] if wanted.fate == Fate::Refused => "killed, trapped or answered by the filter".to_owned(),
         [] => "never with an error".to_owned(),
-        some => some.join(", "),
+        some => bounds::listed(some, bounds::ERRNOS),
     };
     let asked = if wanted.handed_on && wanted.refused > 0 { ", after it asked a tracer or a listener" } else { "" };
     match (wanted.fate, wanted.refused, wanted.answered) {

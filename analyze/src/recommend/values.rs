@@ -7,35 +7,46 @@ use ctrec_recording::Phase;
 use super::fate::Fate;
 use super::findings::{Evidence, finding};
 use crate::finding::{Finding, Kind, Severity};
-use crate::known::{ValueRisk, value_names, value_risks};
+use crate::known::{ValueRisk, Values, risks_of, value_names, value_risks};
+use crate::order::{natural, sorted};
+
+/// What a call was made with; where there was more than is kept, the last of its program, `None`. Ordered by numbers.
+type Used<'a> = (&'a str, &'a str, bool, Values);
 
 /// Who took a risk, and whether with success.
 #[derive(Default)]
-struct Taken {
+struct Taken<'a> {
     succeeded: bool,
-    evidence: BTreeSet<String>,
+    /// Among arguments that were not kept it may have been.
+    perhaps: bool,
+    /// What was used, and whether it failed.
+    evidence: BTreeSet<(Used<'a>, bool)>,
 }
 
-/// The workload's own alone: what a runtime does is judged elsewhere.
+/// The workload's own alone: what a runtime does is judged elsewhere. What is not known of the arguments of a call is
+/// taken to be every risk that they can be: else harmless ones, made first, would hide the others.
 pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let mut risks: BTreeMap<&str, (&ValueRisk, Taken)> = BTreeMap::new();
+    let all = evidence.behaviour.values();
+    let mut risks: BTreeMap<&str, (&ValueRisk, Taken<'_>)> = BTreeMap::new();
     let mut many = BTreeSet::new();
-    for ((call, source), seen) in evidence.behaviour.values() {
-        let wanted = evidence.calls.get(&call).filter(|wanted| wanted.sources.contains_key(source));
-        let (Some(wanted), Some(name)) = (wanted.filter(|_| source.phase == Phase::Workload), call.name()) else {
-            continue;
+    for ((call, source), seen) in &all {
+        let Some(wanted) = evidence.calls.get(call).filter(|_| source.phase == Phase::Workload) else { continue };
+        let (Some(outcome), Some(name)) = (wanted.sources.get(*source), call.name()) else { continue };
+        let mut take = |risk: &'static ValueRisk, values: Option<Values>, succeeded: bool| {
+            let (_, taken) = risks.entry(&risk.what).or_insert_with(|| (risk, Taken::default()));
+            taken.succeeded |= succeeded && values.is_some();
+            taken.perhaps |= succeeded && values.is_none();
+            let used = (&*source.program, name, values.is_none(), values.unwrap_or_default());
+            taken.evidence.insert((used, !succeeded));
         };
-        if seen.many {
-            many.insert(format!("{}: {name}", source.program));
-        }
         for (values, succeeded) in &seen.values {
             let succeeded = *succeeded && wanted.fate != Fate::Refused;
-            let result = if succeeded { "" } else { ", failed" };
-            for risk in value_risks(name, values) {
-                let (_, taken) = risks.entry(&risk.what).or_insert_with(|| (risk, Taken::default()));
-                taken.succeeded |= succeeded;
-                taken.evidence.insert(format!("{}: {name}({}){result}", source.program, value_names(name, values)));
-            }
+            value_risks(name, values).for_each(|risk| take(risk, Some(*values), succeeded));
+        }
+        if seen.many {
+            many.insert(format!("{}: {name}", source.program));
+            let some_succeeded = wanted.fate != Fate::Refused && outcome.failed < outcome.total();
+            risks_of(name).filter(|_| some_succeeded).for_each(|risk| take(risk, None, true));
         }
     }
     let mut findings: Vec<Finding> = risks.into_values().map(|(risk, taken)| risky(risk, taken)).collect();
@@ -43,17 +54,27 @@ pub(super) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
-fn risky(risk: &ValueRisk, taken: Taken) -> Finding {
-    let (severity, how) =
-        if taken.succeeded { (Severity::Risk, "used") } else { (Severity::Note, "tried, and failed each time") };
+fn risky(risk: &ValueRisk, taken: Taken<'_>) -> Finding {
+    let (severity, how) = match (taken.succeeded, taken.perhaps) {
+        (true, _) => (Severity::Risk, "used"),
+        (false, true) => (Severity::Risk, "perhaps used, among more different arguments than a recording keeps"),
+        (false, false) => (Severity::Note, "tried, and failed each time"),
+    };
     let text = format!("{how}: {}", risk.what);
-    finding(severity, Kind::RiskyValues, text, &risk.advice, taken.evidence.into_iter().collect())
+    let mut evidence: Vec<_> = taken.evidence.into_iter().collect();
+    evidence.sort_by(|one, other| natural(one.0.0, other.0.0));
+    finding(severity, Kind::RiskyValues, text, &risk.advice, evidence.into_iter().map(line).collect())
+}
+
+fn line(((program, name, is_many, values), failed): (Used<'_>, bool)) -> String {
+    let used = if is_many { "more than are kept".to_owned() } else { value_names(name, &values) };
+    format!("{program}: {name}({used}){}", if failed { ", failed" } else { "" })
 }
 
 fn too_many(calls: BTreeSet<String>) -> Option<Finding> {
-    let text = "calls had more different arguments than a recording keeps, so a risky one may be missing here";
+    let text =
+        "calls had more different arguments than a recording keeps; each risk that they can be is taken to be there";
     let advice = "Which calls are needed is not affected; look at the program itself.";
-    let made =
-        |calls: BTreeSet<String>| finding(Severity::Note, Kind::ManyValues, text, advice, calls.into_iter().collect());
+    let made = |calls: BTreeSet<String>| finding(Severity::Note, Kind::ManyValues, text, advice, sorted(calls));
     Some(calls).filter(|calls| !calls.is_empty()).map(made)
 }

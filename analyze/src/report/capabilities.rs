@@ -1,5 +1,7 @@
 //! The capability list, for a terminal and for programs, and what `ctrec caps` says beside it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::contents::{LossReport, name_of};
@@ -7,7 +9,8 @@ use super::look::Look;
 use super::render::{RenderError, render};
 use super::summary::{Brief, brief};
 use crate::behaviour::Behaviour;
-use crate::capabilities::{Apart, Capabilities, Class, Hook, Need};
+use crate::bounds::{self, LeftOut};
+use crate::capabilities::{Apart, Capabilities, Class, Hook, Need, Reason};
 use crate::finding::{Finding, Kind};
 use crate::text::json;
 
@@ -21,8 +24,11 @@ struct Document<'a> {
     name: String,
     drop: [&'static str; 1],
     add: Vec<&'a str>,
-    needs: &'a [Need],
-    apart: &'a [Apart],
+    needs: &'a [NeedReport],
+    apart: Vec<&'a Apart>,
+    /// Of each class of which there was too much.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    apart_left_out: BTreeMap<Class, LeftOut>,
     hook: &'a Hook,
     findings: &'a [Finding],
 }
@@ -33,13 +39,25 @@ pub struct CapabilityReport {
     /// Options of `docker run`.
     pub flags: String,
     /// What is needed.
-    pub needs: Vec<Need>,
+    pub needs: Vec<NeedReport>,
     /// What was asked for and is not needed, by class.
     pub apart: Vec<ClassReport>,
     /// What counted the checks.
     pub hook: Hook,
     /// What the user must know.
     pub findings: Vec<Finding>,
+}
+
+/// One capability that is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeedReport {
+    /// `CAP_*`.
+    pub capability: String,
+    /// What for.
+    pub reasons: Vec<Reason>,
+    /// What else for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
 }
 
 /// What was asked for and is not needed, of one class.
@@ -51,6 +69,9 @@ pub struct ClassReport {
     pub title: &'static str,
     /// What was asked for.
     pub checks: Vec<Apart>,
+    /// What else was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
 }
 
 /// What `ctrec caps` says in words.
@@ -68,11 +89,16 @@ impl CapabilityReport {
         let by_class = capabilities.apart.chunk_by(|a, b| a.class == b.class);
         let of_class = |checks: &[Apart]| {
             let class = checks.first().expect("chunks are not empty").class;
-            ClassReport { class, title: title(class), checks: checks.to_vec() }
+            let (checks, left_out) = bounds::cut(checks.to_vec(), bounds::CHECKS, |check| check.count);
+            ClassReport { class, title: title(class), checks, left_out }
+        };
+        let of_capability = |need: &Need| {
+            let (reasons, left_out) = bounds::cut(need.reasons.clone(), bounds::CHECKS, |reason| reason.count);
+            NeedReport { capability: need.capability.clone(), reasons, left_out }
         };
         Self {
             flags: capabilities.flags(),
-            needs: capabilities.needs.clone(),
+            needs: capabilities.needs.iter().map(of_capability).collect(),
             apart: by_class.map(of_class).collect(),
             hook: capabilities.hook.clone(),
             findings: capabilities.findings.clone(),
@@ -94,13 +120,16 @@ impl CapabilityReport {
 
 /// The list as JSON.
 pub fn capabilities_json(behaviour: &Behaviour, capabilities: &Capabilities) -> Result<String, RenderError> {
+    let report = CapabilityReport::of(capabilities);
+    let left_out = report.apart.iter().filter_map(|of| Some((of.class, of.left_out?)));
     let document = Document {
         version: VERSION,
         name: name_of(behaviour),
         drop: ["ALL"],
         add: capabilities.names(),
-        needs: &capabilities.needs,
-        apart: &capabilities.apart,
+        needs: &report.needs,
+        apart: report.apart.iter().flat_map(|of| &of.checks).collect(),
+        apart_left_out: left_out.collect(),
         hook: &capabilities.hook,
         findings: &capabilities.findings,
     };

@@ -1,22 +1,21 @@
 //! The contents of a report: plain values, in the order in which they are shown, most important first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use ctrec_recording::{Abi, LossKind, Origin, Phase};
+use ctrec_recording::{LossKind, Origin, Phase};
 use serde::Serialize;
 
+use super::calls::{CallReport, Calls, Judged, NumbersReport};
 use super::capabilities::CapabilityReport;
-use super::values::{ValuesReport, is_false, values_report};
 use super::verdict::Verdict;
-use crate::behaviour::{Behaviour, CallFacts, CallId, Filter, Outcome, Seen, SeenValues, Source};
+use crate::behaviour::{Behaviour, Filter};
+use crate::bounds::{self, LeftOut};
 use crate::capabilities::Capabilities;
 use crate::compare::{Comparison, Measure};
 use crate::finding::Finding;
-use crate::known::{Verdict as OfDefault, is_behind_pointer};
 use crate::policy::Policy;
-use crate::profile::Action;
-use crate::recommend::{Fate, RecommendError, Recommendation, recommend};
-use crate::text::{errno, time};
+use crate::recommend::{RecommendError, Recommendation, recommend};
+use crate::text::time;
 
 /// Version of the JSON form that this build writes.
 const VERSION: u32 = 1;
@@ -63,10 +62,16 @@ pub struct ContainerReport {
     pub runs_without_values: usize,
     /// The capability list; `None` where the recording has no capability checks.
     pub capabilities: Option<CapabilityReport>,
-    /// Calls; those that the engine's default would refuse come first.
+    /// Calls; those that the engine's default would refuse come first. Numbers without a name in order, the first of them.
     pub calls: Vec<CallReport>,
+    /// The other numbers without a name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_numbers: Vec<NumbersReport>,
     /// Who started which program.
     pub starts: Vec<StartReport>,
+    /// Who else started which program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_left_out: Option<LeftOut>,
 }
 
 /// One container of one run.
@@ -104,87 +109,6 @@ pub struct WhoReport {
     pub host: String,
     /// Kernel.
     pub kernel: String,
-}
-
-/// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CallReport {
-    /// Name, or ABI and number.
-    pub name: String,
-    /// ABI.
-    pub abi: Abi,
-    /// Number.
-    pub number: i64,
-    /// How often, over all sources.
-    pub count: Count,
-    /// What the engine's default does with it; `None` where it has no name.
-    pub engine_default: Option<&'static str>,
-    /// What became of it under the filter in force; `None` in set-up, and in what the policy leaves out.
-    pub fate: Option<Fate>,
-    /// What the recommended profile does with it.
-    pub profile: &'static str,
-    /// Runs in which it was seen.
-    pub runs: usize,
-    /// Windows of containers in which it was seen.
-    pub windows: usize,
-    /// What it is asked to do lies behind a pointer, and is not read.
-    #[serde(skip_serializing_if = "is_false")]
-    pub behind_pointer: bool,
-    /// By where it came from.
-    pub sources: Vec<SourceReport>,
-}
-
-/// Where a call came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SourceReport {
-    /// Origin.
-    pub origin: Origin,
-    /// Phase.
-    pub phase: Phase,
-    /// Program.
-    pub program: String,
-    /// How often.
-    pub count: Count,
-    /// Values of the arguments that a recording keeps; none of most calls.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<ValuesReport>,
-    /// There were more than a recording keeps.
-    #[serde(skip_serializing_if = "is_false")]
-    pub many_values: bool,
-}
-
-/// How often, how it ended, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// However it ended.
-    pub total: u64,
-    /// Returned without an error.
-    pub succeeded: u64,
-    /// Killed, trapped or answered by a filter, and so neither a success nor a failure.
-    pub stopped: u64,
-    /// Turned away or answered by a filter, among all the others; `None` where that was not counted for every call.
-    pub refused: Option<u64>,
-    /// Returned an errno.
-    pub failed: u64,
-    /// Torn down by a signal or an exit.
-    pub interrupted: u64,
-    /// Still blocked at the end.
-    pub unfinished: u64,
-    /// Errnos by name, the most frequent first.
-    pub errnos: Vec<ErrnoReport>,
-    /// First time, RFC 3339.
-    pub first: Option<String>,
-    /// Last time, RFC 3339.
-    pub last: Option<String>,
-}
-
-/// How often with which errno.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ErrnoReport {
-    /// Name.
-    pub name: String,
-    /// How often.
-    pub count: u64,
 }
 
 /// Who started a program.
@@ -243,11 +167,9 @@ impl ContainerReport {
     pub fn of(behaviour: &Behaviour, recommendation: &Recommendation, capabilities: Option<&Capabilities>) -> Self {
         let recorded = behaviour.recorded();
         let judged = Judged { recommendation, measure: Measure::of(behaviour), values: behaviour.values() };
-        let mut calls: Vec<CallReport> =
-            behaviour.calls().iter().map(|(call, facts)| call_report(*call, facts, &judged)).collect();
-        calls.sort_by(|a, b| (rank(a), &a.name, a.abi, a.number).cmp(&(rank(b), &b.name, b.abi, b.number)));
+        let Calls { calls, more_numbers } = Calls::of(behaviour, &judged);
         let losses = behaviour.losses().into_iter();
-        let starts = behaviour.starts().into_iter();
+        let (starts, starts_left_out) = starts(behaviour);
         let list = capabilities.map(|list| CapabilityReport::of(list).beside_profile());
         Self {
             name: name_of(behaviour),
@@ -267,17 +189,22 @@ impl ContainerReport {
             runs_without_values: behaviour.runs_without_values(),
             capabilities: list,
             calls,
-            starts: starts
-                .map(|(key, count)| StartReport {
-                    parent: key.parent.to_string(),
-                    program: key.source.program.to_string(),
-                    origin: key.source.origin,
-                    phase: key.source.phase,
-                    count,
-                })
-                .collect(),
+            more_numbers,
+            starts,
+            starts_left_out,
         }
     }
+}
+
+fn starts(behaviour: &Behaviour) -> (Vec<StartReport>, Option<LeftOut>) {
+    let all = behaviour.starts().into_iter().map(|(key, count)| StartReport {
+        parent: key.parent.to_string(),
+        program: key.source.program.to_string(),
+        origin: key.source.origin,
+        phase: key.source.phase,
+        count,
+    });
+    bounds::cut(all.collect(), bounds::STARTS, |start| start.count)
 }
 
 /// What to call several containers that are judged as one.
@@ -319,95 +246,4 @@ fn who(behaviour: &Behaviour) -> Vec<WhoReport> {
         }
     });
     one.collect()
-}
-
-/// What is told of calls besides how often they were made.
-struct Judged<'a> {
-    recommendation: &'a Recommendation,
-    measure: Measure,
-    values: BTreeMap<(CallId, &'a Source), SeenValues>,
-}
-
-fn call_report(call: CallId, facts: &CallFacts, judged: &Judged<'_>) -> CallReport {
-    let Judged { recommendation, measure, values } = judged;
-    let stopped = |source: &Source| recommendation.stopped.get(&(call, source.clone())).copied().unwrap_or_default();
-    let all_stopped = facts.sources.keys().map(stopped).fold(0, u64::saturating_add);
-    let sources = facts.sources.iter().map(|(source, outcome)| {
-        let count = Count::of(outcome, stopped(source));
-        let seen = values.get(&(call, source));
-        SourceReport {
-            origin: source.origin,
-            phase: source.phase,
-            program: source.program.to_string(),
-            values: seen.map(|seen| values_report(call, seen, count.succeeded > 0)).unwrap_or_default(),
-            many_values: seen.is_some_and(|seen| seen.many),
-            count,
-        }
-    });
-    CallReport {
-        name: call.label(),
-        abi: call.abi,
-        number: call.number,
-        count: Count::of(&facts.outcome(), all_stopped),
-        engine_default: measure.verdict(call).map(|verdict| match verdict {
-            OfDefault::Allowed => "allowed",
-            OfDefault::Conditional => "by argument",
-            OfDefault::Refused(_) => "refused",
-        }),
-        fate: recommendation.fates.get(&call).copied(),
-        profile: in_profile(call, facts, recommendation),
-        runs: facts.runs.len(),
-        windows: facts.windows,
-        behind_pointer: call.name().is_some_and(|name| is_behind_pointer(name, call.abi)),
-        sources: sources.collect(),
-    }
-}
-
-/// What the profile does with a call, and if nothing, why.
-fn in_profile(call: CallId, facts: &CallFacts, recommendation: &Recommendation) -> &'static str {
-    let Some(name) = call.name() else { return "left out: no name" };
-    let mut allowing = recommendation.profile.rules_of(name).filter(|rule| rule.action == Action::Allow).peekable();
-    if allowing.peek().is_some() {
-        return if allowing.any(|rule| rule.conditions.is_empty()) { "allowed" } else { "by argument" };
-    }
-    if call.is_unfiltered() {
-        return "needs no rule";
-    }
-    let only_setup = facts.sources.keys().all(|Source { phase, .. }| *phase == Phase::Setup);
-    match recommendation.fates.get(&call) {
-        Some(Fate::Refused) => "left out: refused",
-        None if only_setup => "left out: set-up",
-        _ => "left out",
-    }
-}
-
-/// What the default refuses is what a reader wants to see first.
-fn rank(call: &CallReport) -> u8 {
-    match call.engine_default {
-        None => 0,
-        Some("refused") => 1,
-        Some("by argument") => 2,
-        Some(_) => 3,
-    }
-}
-
-impl Count {
-    /// `stopped` of the calls that look like a success are none.
-    fn of(outcome: &Outcome, stopped: u64) -> Self {
-        let mut errnos: Vec<(i32, u64)> = outcome.errnos.iter().map(|(number, count)| (*number, *count)).collect();
-        errnos.sort_by_key(|(number, count)| (std::cmp::Reverse(*count), *number));
-        let seen = |moment: fn(Seen) -> i64| outcome.seen.map(|seen| time(moment(seen)));
-        Self {
-            total: outcome.total(),
-            succeeded: outcome.succeeded.saturating_sub(stopped),
-            stopped,
-            refused: outcome.refused(),
-            failed: outcome.failed,
-            interrupted: outcome.interrupted,
-            unfinished: outcome.unfinished,
-            errnos: errnos.into_iter().map(|(number, count)| ErrnoReport { name: errno(number), count }).collect(),
-            first: seen(|seen| seen.first_ns),
-            last: seen(|seen| seen.last_ns),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! Lives here: the contents of a report, and its forms. The layouts are `templates/*.tera`; JSON is the contents as
 //! they are, never a template. Does not: judgement (see `recommend`).
 
+mod calls;
 mod capabilities;
 mod contents;
 mod listing;
@@ -15,8 +16,11 @@ mod tests;
 mod values;
 mod verdict;
 
-pub use capabilities::{CapabilityReport, ClassReport, capabilities_json, capabilities_summary, capabilities_text};
-pub use contents::{CallReport, ContainerReport, Count, LossReport, Report, SourceReport, StartReport, WhoReport};
+pub use calls::{CallReport, Count, NumbersReport, SourceReport};
+pub use capabilities::{
+    CapabilityReport, ClassReport, NeedReport, capabilities_json, capabilities_summary, capabilities_text,
+};
+pub use contents::{ContainerReport, LossReport, Report, StartReport, WhoReport};
 pub use look::{Look, Style};
 pub use render::RenderError;
 pub use summary::{learning, summary};

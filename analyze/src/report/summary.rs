@@ -45,6 +45,8 @@ pub(super) struct Brief<'a> {
     advice: &'a str,
     shown: &'a [String],
     more: usize,
+    /// The report has all of them.
+    all: bool,
 }
 
 /// One screen about a recommendation: calls against the engine's default, how long and how often recorded, findings,
@@ -84,7 +86,8 @@ pub(super) fn brief(finding: &Finding) -> Brief<'_> {
         text: &finding.text,
         advice: &finding.advice,
         shown,
-        more: finding.evidence.len() - shown.len(),
+        more: finding.evidence.len() - shown.len() + finding.left_out,
+        all: finding.left_out == 0,
     }
 }
 

@@ -1,3 +1,5 @@
+mod bounds;
+
 use ctrec_recording::{LossKind, Origin, Phase, Recording};
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;

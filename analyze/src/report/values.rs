@@ -31,3 +31,9 @@ pub(super) fn values_report(call: CallId, seen: &SeenValues, succeeded: bool) ->
 pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
+
+/// The same for a count.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub(super) fn is_none(count: &usize) -> bool {
+    *count == 0
+}

@@ -39,13 +39,8 @@ mod tests {
     #[test]
     fn the_gravest_finding_decides() {
         let of = |severities: &[Severity]| {
-            let finding = |severity: &Severity| Finding {
-                severity: *severity,
-                kind: Kind::Loss,
-                text: String::new(),
-                advice: String::new(),
-                evidence: Vec::new(),
-            };
+            let finding =
+                |severity: &Severity| Finding::new(*severity, Kind::Loss, String::new(), String::new(), Vec::new());
             let findings: Vec<Finding> = severities.iter().map(finding).collect();
             Verdict::of(findings.iter())
         };

@@ -81,7 +81,7 @@ fn share(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
 }
 
-fn losses(losses: u64) -> String {
+pub(super) fn losses(losses: u64) -> String {
     match losses {
         0 => "no losses".to_owned(),
         1 => "1 LOSS".to_owned(),

@@ -175,6 +175,11 @@ impl Shown {
         if outcome.failure.is_some() && outcome.containers.is_empty() {
             return; /* why there is none is said as an error */
         }
+        // The others read of losses below.
+        let is_quiet = self.volume == Volume::Quiet;
+        if let Some(warning) = summary::incomplete(&outcome.progress, &options.output).filter(|_| is_quiet) {
+            tell(&warning);
+        }
         for line in summary::of(outcome, options) {
             self.say(&line);
         }

@@ -50,6 +50,12 @@ pub(super) fn left_running(processes: usize) -> Option<String> {
     }
 }
 
+/// A warning where something was missed, for whoever wants to know nothing else.
+pub(super) fn incomplete(progress: &Progress, store: &Path) -> Option<String> {
+    let losses = line::losses(progress.losses);
+    (progress.losses > 0).then(|| format!("warning: incomplete: {losses} in {store:?}; ctrec list shows them"))
+}
+
 /// A note where the wall clock was set meanwhile. By fractions of a second clocks are kept right.
 fn clock_moved(by_ns: i64) -> Option<String> {
     let way = if by_ns < 0 { "back" } else { "ahead" };
@@ -187,6 +193,13 @@ mod tests {
         assert_eq!(end(Some(0)), "; no call was answered by a filter");
         assert_eq!(end(Some(1)), "; 1 call was answered by a filter");
         assert_eq!(end(Some(2000)), "; 2000 calls were answered by a filter");
+    }
+
+    #[test]
+    fn what_was_missed_is_worth_a_warning() {
+        let end = |losses| incomplete(&Progress { losses, ..Progress::default() }, Path::new("s"));
+        assert_eq!(end(0), None);
+        assert_eq!(end(3).unwrap(), "warning: incomplete: 3 LOSSES in \"s\"; ctrec list shows them");
     }
 
     #[test]

@@ -128,8 +128,58 @@ fn risks_are_found_in_arguments_where_the_call_tells_none() {
     assert_eq!(found(&refused)[0].severity, Severity::Note);
     let of_runtime = Run::new("r").phase(Origin::Init, Phase::Runtime).made("keyctl", 1);
     assert_eq!(found(&of_runtime.with("keyctl", [Some(1), None, None], true)), []);
-    let many = found(&run.with_many("socket"));
-    assert_eq!((many.len(), many[0].kind, many[0].severity), (1, Kind::ManyValues, Severity::Note));
+}
+
+#[test]
+fn arguments_that_were_not_kept_are_taken_for_every_risk_that_they_can_be() {
+    let found = |run: &Run| -> Vec<_> {
+        let of_values = |finding: &Finding| matches!(finding.kind, Kind::RiskyValues | Kind::ManyValues);
+        judge(run).findings.into_iter().filter(of_values).collect()
+    };
+    let harmless = |call: &'static str, index: usize| {
+        let values = (0x40..0x60).map(move |value| std::array::from_fn(|at| (at == index).then_some(value)));
+        values.fold(Run::new("r").made(call, 33), |run, values| run.with(call, values, true)).with_many(call)
+    };
+    for (call, index, risks) in [
+        ("socket", 0, 4),
+        ("ioctl", 1, 1),
+        ("unshare", 0, 1),
+        ("mmap", 2, 1),
+        ("mprotect", 2, 1),
+        ("pkey_mprotect", 2, 1),
+        ("personality", 0, 1),
+        ("ptrace", 0, 1),
+        ("setns", 1, 1),
+        ("bpf", 0, 1),
+        ("keyctl", 0, 1),
+    ] {
+        let found = found(&harmless(call, index));
+        let risky: Vec<_> = found.iter().filter(|finding| finding.kind == Kind::RiskyValues).collect();
+        assert_eq!((risky.len(), found.len()), (risks, risks + 1), "{call}: {found:?}");
+        let last = format!("/usr/sbin/nginx: {call}(more than are kept)");
+        for finding in risky {
+            assert_eq!((finding.severity, finding.evidence.last()), (Severity::Risk, Some(&last)), "{finding:?}");
+            assert!(finding.text.starts_with("perhaps used, ") || finding.text.starts_with("used: "), "{finding:?}");
+        }
+    }
+    for (call, index) in [("prctl", 0), ("fcntl", 1), ("setsockopt", 1), ("kill", 1)] {
+        let found = found(&harmless(call, index));
+        assert_eq!((found.len(), found[0].kind, found[0].severity), (1, Kind::ManyValues, Severity::Note), "{call}");
+    }
+    let never = Run::new("r").failed("ioctl", 25, 40).with_many("ioctl");
+    assert_eq!(found(&never).iter().map(|finding| finding.kind).collect::<Vec<_>>(), [Kind::ManyValues]);
+}
+
+#[test]
+fn evidence_is_in_the_order_of_its_numbers() {
+    let run = Run::new("r").program("/bin/p10").made("ptrace", 3).with("ptrace", [Some(0x4206), None, None], true);
+    let run = run.with("ptrace", [Some(16), None, None], true);
+    let run = run.program("/bin/p9").made("ptrace", 1).with("ptrace", [Some(16), None, None], true);
+    let findings = judge(&run).findings;
+    let risky = findings.iter().find(|finding| finding.kind == Kind::RiskyValues).unwrap();
+    let expected =
+        ["/bin/p9: ptrace(PTRACE_ATTACH)", "/bin/p10: ptrace(PTRACE_ATTACH)", "/bin/p10: ptrace(PTRACE_SEIZE)"];
+    assert_eq!(risky.evidence, expected);
 }
 
 #[test]
