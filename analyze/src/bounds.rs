@@ -24,6 +24,8 @@ const SOURCES: usize = 8192;
 pub(crate) const VALUES: usize = 64;
 /// Errnos of one call.
 pub(crate) const ERRNOS: usize = 16;
+/// Containers: one that ends at once, and is started again each time, becomes many.
+pub(crate) const CONTAINERS: usize = 512;
 /// Who started what.
 pub(crate) const STARTS: usize = 512;
 /// Reasons of one capability, and checks of one class.

@@ -12,6 +12,7 @@ use crate::behaviour::Behaviour;
 use crate::bounds::{self, LeftOut};
 use crate::capabilities::{Apart, Capabilities, Class, Hook, Need, Reason};
 use crate::finding::{Finding, Kind};
+use crate::order::natural;
 use crate::text::json;
 
 /// Version of the JSON form that this build writes.
@@ -89,11 +90,17 @@ impl CapabilityReport {
         let by_class = capabilities.apart.chunk_by(|a, b| a.class == b.class);
         let of_class = |checks: &[Apart]| {
             let class = checks.first().expect("chunks are not empty").class;
-            let (checks, left_out) = bounds::cut(checks.to_vec(), bounds::CHECKS, |check| check.count);
+            let (mut checks, left_out) = bounds::cut(checks.to_vec(), bounds::CHECKS, |check| check.count);
+            checks.sort_by(|one, other| {
+                let kind = |check: &Apart| (check.capability.clone(), check.granted);
+                kind(one).cmp(&kind(other)).then_with(|| natural(&one.program, &other.program))
+            });
             ClassReport { class, title: title(class), checks, left_out }
         };
         let of_capability = |need: &Need| {
-            let (reasons, left_out) = bounds::cut(need.reasons.clone(), bounds::CHECKS, |reason| reason.count);
+            let (mut reasons, left_out) = bounds::cut(need.reasons.clone(), bounds::CHECKS, |reason| reason.count);
+            let in_order = |one: &Reason, other: &Reason| natural(&one.program, &other.program);
+            reasons.sort_by(|one, other| one.kind.cmp(&other.kind).then_with(|| in_order(one, other)));
             NeedReport { capability: need.capability.clone(), reasons, left_out }
         };
         Self {

@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::calls::{CallReport, Calls, Judged, NumbersReport};
 use super::capabilities::CapabilityReport;
+use super::values::is_none;
 use super::verdict::Verdict;
 use crate::behaviour::{Behaviour, Filter};
 use crate::bounds::{self, LeftOut};
 use crate::capabilities::Capabilities;
 use crate::compare::{Comparison, Measure};
 use crate::finding::Finding;
+use crate::order::natural;
 use crate::policy::Policy;
 use crate::recommend::{RecommendError, Recommendation, recommend};
 use crate::text::time;
@@ -40,6 +42,9 @@ pub struct ContainerReport {
     pub verdict: Verdict,
     /// Each container of each run.
     pub containers: Vec<WhoReport>,
+    /// How many others there were.
+    #[serde(skip_serializing_if = "is_none")]
+    pub containers_left_out: usize,
     /// Runs.
     pub runs: usize,
     /// Windows in which a container lived.
@@ -174,6 +179,7 @@ impl ContainerReport {
         Self {
             name: name_of(behaviour),
             verdict: Verdict::of(recommendation.findings.iter().chain(list.iter().flat_map(|list| &list.findings))),
+            containers_left_out: behaviour.containers().len().saturating_sub(bounds::CONTAINERS),
             containers: who(behaviour),
             runs: recorded.runs,
             windows: recorded.windows,
@@ -204,7 +210,13 @@ fn starts(behaviour: &Behaviour) -> (Vec<StartReport>, Option<LeftOut>) {
         phase: key.source.phase,
         count,
     });
-    bounds::cut(all.collect(), bounds::STARTS, |start| start.count)
+    let (mut starts, left_out) = bounds::cut(all.collect(), bounds::STARTS, |start: &StartReport| start.count);
+    let place = |start: &StartReport| (start.origin, start.phase);
+    starts.sort_by(|one, other| {
+        let by_parent = natural(&one.parent, &other.parent).then(place(one).cmp(&place(other)));
+        by_parent.then_with(|| natural(&one.program, &other.program))
+    });
+    (starts, left_out)
 }
 
 /// What to call several containers that are judged as one.
@@ -219,7 +231,7 @@ pub(super) fn name_of(behaviour: &Behaviour) -> String {
 }
 
 fn who(behaviour: &Behaviour) -> Vec<WhoReport> {
-    let containers = behaviour.containers().iter();
+    let containers = behaviour.containers().iter().take(bounds::CONTAINERS);
     let one = containers.map(|(instance, facts)| {
         let run = behaviour.runs().get(&instance.run);
         WhoReport {

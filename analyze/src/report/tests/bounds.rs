@@ -4,10 +4,11 @@ use ctrec_recording::Abi;
 use serde_json::Value;
 
 use super::{behaviour, report, words};
+use crate::behaviour::Behaviour;
 use crate::capabilities::Capabilities;
 use crate::policy::Policy;
 use crate::recommend::recommend;
-use crate::report::{Look, capabilities_json, capabilities_text, summary};
+use crate::report::{Look, Report, capabilities_json, capabilities_text, summary};
 use crate::testing::{Run, denied, granted};
 
 const ENOSYS: i32 = 38;
@@ -144,4 +145,30 @@ fn errnos_and_values_without_end_are_cut_and_counted() {
     let call = |name: &str| container["calls"].as_array().unwrap().iter().find(|call| call["name"] == name).cloned();
     assert_eq!(call("read").unwrap()["count"]["errnos"].as_array().unwrap().len(), 17);
     assert_eq!(call("ioctl").unwrap()["sources"][0]["values_left_out"], 36);
+}
+
+#[test]
+fn containers_without_end_are_cut_and_counted() {
+    let run = (2..=600).fold(Run::new("r").made("read", 1), |run, number| run.container(number, "web"));
+    let numbers = run.recording.containers.iter().map(|row| row.container).collect();
+    let behaviour = Behaviour::of_all(&run.recording, &numbers).unwrap();
+    let report = Report::of(&[behaviour], &Policy::default()).unwrap();
+    assert!(report.text(Look::PLAIN).unwrap().contains("\n  and 88 more: ctrec list shows them\n"));
+    assert!(
+        report.markdown().unwrap().contains("<summary>512 containers and 88 more, which ctrec list shows</summary>")
+    );
+    assert_eq!(container(&report.json().unwrap())["containers_left_out"], 88);
+}
+
+#[test]
+fn programs_are_in_the_order_of_their_numbers_everywhere() {
+    let run = [10, 9].into_iter().fold(Run::new("r").counting(), |run, at| {
+        let run = run.program(&format!("/bin/p{at}")).made("read", 1).made("clone3", 1).started_by(1);
+        run.asked(granted("CHOWN", "fchownat")).asked(denied("KILL", "kill").failed(1))
+    });
+    let [text, ..] = forms(&run);
+    let of = |line: &str| if line.contains("/bin/p9") { Some(9) } else { line.contains("/bin/p10").then_some(10) };
+    let order: Vec<i32> = text.lines().filter_map(of).collect();
+    // Evidence of two findings, a need, a check apart, two calls, the starts.
+    assert_eq!(order, [9, 10].repeat(7), "{text}");
 }
