@@ -1,18 +1,19 @@
 //! This process itself under a profile, and with few capabilities, for good.
 //!
-//! Lives here: the order of the steps. Does not: what a process needs, and the calls themselves (see `sys`).
+//! Lives here: what has to change, and that all of it does or nothing. Does not: what a process needs, and the calls
+//! themselves (see `sys`).
 
 use std::{fs, io};
 
 use caps::Capability;
-use nix::{errno::Errno, sys::prctl, unistd::Pid};
+use nix::unistd::Pid;
 use thiserror::Error;
 
 use crate::{
     capabilities::CapabilityList,
     compile::Compiled,
     status::{Status, StatusError},
-    sys::{CapabilityChange, Program},
+    sys::{self, CapabilityChange, Program, Step},
 };
 
 /// Why a process was not confined.
@@ -38,36 +39,58 @@ pub enum ConfineError {
         #[from]
         source: StatusError,
     },
-    /// A step failed.
+    /// A step fails here. Nothing was changed.
     #[error("cannot {step}")]
     Step {
+        /// What is to be done.
+        step: &'static str,
+        /// The kernel's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A step failed after others, though it had succeeded in a child.
+    #[error("cannot {step}, after {held}")]
+    HalfWay {
         /// What was being done.
         step: &'static str,
+        /// What holds all the same.
+        held: &'static str,
         /// The kernel's reason.
         #[source]
         source: io::Error,
     },
 }
 
-/// Takes from this process every capability that is not `kept`, and the ways to new ones, and puts it under a profile.
-/// To be called while it has one thread: those that it makes later are confined as it is.
+/// Takes from this process every capability that is not `kept`, and the ways to new ones, and puts it under a profile,
+/// which must let a process exit. To be called while it has one thread: those that it makes later are confined as it is.
+///
+/// What was given up does not come back, and the filter, which may let nobody give up anything, comes last. So a child
+/// tries it first: a process is confined by both or by neither, and the error says which.
 pub fn confine(profile: &Compiled, kept: CapabilityList) -> Result<(), ConfineError> {
     let threads = fs::read_dir("/proc/self/task").map_err(|source| ConfineError::Threads { source })?.count();
     if threads != 1 {
         return Err(ConfineError::OtherThreads { threads });
     }
     let own = Status::of(Pid::this().as_raw())?;
-    let during = |step| move |errno: Errno| ConfineError::Step { step, source: errno.into() };
-    // First, as dropping from the bounding set takes a capability itself. Where nothing is too many, nobody need ask: a
-    // filter around us may refuse capset.
-    if let Some(change) = change(&own, kept) {
-        change.apply().map_err(during("drop capabilities"))?;
+    let (change, program) = (change(&own, kept), Program::new(&profile.filter, profile.flags));
+    let tried = sys::rehearse(change.as_ref(), &program);
+    match tried.map_err(|errno| ConfineError::Step { step: "have a child try it first", source: errno.into() })? {
+        Some((step, source)) => Err(ConfineError::Step { step: step.words(), source }),
+        None => sys::limit(change.as_ref(), &program).map_err(|(step, errno)| half_way(step, errno.into())),
     }
-    prctl::set_no_new_privs().map_err(during("set no_new_privs"))?;
-    Program::new(&profile.filter, profile.flags).load().map_err(during("load the filter"))
 }
 
-/// What has to change for a process to hold nothing but what is `kept`; `None`: it holds no more.
+fn half_way(step: Step, source: io::Error) -> ConfineError {
+    let held = match step {
+        Step::Signals | Step::Capabilities => "some capabilities were dropped from the bounding set",
+        Step::NoNewPrivs => "capabilities were dropped",
+        Step::Filter | Step::Execute => "capabilities were dropped and no_new_privs was set",
+    };
+    ConfineError::HalfWay { step: step.words(), held, source }
+}
+
+/// What has to change for a process to hold nothing but what is `kept`; `None`: it holds no more, and nobody need ask, for a
+/// filter around us may refuse capset.
 fn change(own: &Status, kept: CapabilityList) -> Option<CapabilityChange> {
     let both = |list: CapabilityList| CapabilityList::from_mask(list.mask() & kept.mask());
     let beyond = |list: CapabilityList| list.mask() & !kept.mask();
@@ -107,6 +130,14 @@ mod tests {
         let setpcap = Capability::CAP_SETPCAP.bitmask();
         let change = change(&status(0b1001 | setpcap, 0b1011 | setpcap), kept).unwrap();
         assert_eq!((change.drop.mask(), change.permitted.mask()), (0b1000 | setpcap, 0b001));
+    }
+
+    #[test]
+    fn what_holds_all_the_same_is_said() {
+        let error = half_way(Step::Filter, io::ErrorKind::OutOfMemory.into()).to_string();
+        assert_eq!(error, "cannot load the filter, after capabilities were dropped and no_new_privs was set");
+        let error = half_way(Step::NoNewPrivs, io::ErrorKind::Other.into()).to_string();
+        assert_eq!(error, "cannot set no_new_privs, after capabilities were dropped");
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! | ask what filters do to a call | [`decide`], [`Query`] |
 //! | check many calls | [`refusals`], [`decisions`] |
 //! | run a command under a profile and a capability list | [`run`] |
+//! | know whether there is such a command | [`find`] |
 //! | put this process itself under them | [`confine`] |
 //! | read the filters of a running process | [`filters_of`], [`Status`] |
 //! | know which libseccomp there is | [`Library`] |
@@ -47,6 +48,6 @@ pub use filter::{Filter, FilterError};
 pub use instruction::Instruction;
 pub use library::Library;
 pub use live::{LiveError, filters_of};
-pub use run::{RunError, run};
+pub use run::{RunError, find, run};
 pub use simulate::{AuditArch, Decision, Query, Verdict, decide};
 pub use status::{SeccompMode, Status, StatusError};

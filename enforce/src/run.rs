@@ -180,7 +180,8 @@ pub fn run(
     outcome(&launched, path, ended)
 }
 
-fn find(command: &OsStr) -> Result<PathBuf, RunError> {
+/// The file that a command means, as a shell finds it.
+pub fn find(command: &OsStr) -> Result<PathBuf, RunError> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into());
     lookup::find(command, &path).map_err(|reason| match reason {
         NoFile::Missing => RunError::NotFound { command: command.to_owned() },
@@ -307,10 +308,7 @@ fn outcome(launched: &Launched, path: PathBuf, ended: WaitStatus) -> Result<i32,
     if let Some((step, source)) = launched.failure() {
         return Err(match step {
             Step::Execute => RunError::Execute { path, source },
-            Step::Signals => RunError::Prepare { step: "restore signals", source },
-            Step::Capabilities => RunError::Prepare { step: "drop capabilities", source },
-            Step::NoNewPrivs => RunError::Prepare { step: "set no_new_privs", source },
-            Step::Filter => RunError::Prepare { step: "load the filter", source },
+            before => RunError::Prepare { step: before.words(), source },
         });
     }
     match ended {

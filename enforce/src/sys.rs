@@ -1,7 +1,7 @@
 //! The system calls that no safe library offers. The only unsafe code of this crate.
 //!
-//! Lives here: loading a filter, reading one by ptrace, and the child that becomes the command. Does not: any decision;
-//! callers have checked everything before.
+//! Lives here: loading a filter, reading one by ptrace, the child that becomes the command, and the one that tries what is
+//! for good. Does not: any decision; callers have checked everything before.
 
 #![expect(unsafe_code, reason = "seccomp(2), PTRACE_SECCOMP_GET_FILTER, fork, capset, pidfd_open and a shared page")]
 
@@ -18,6 +18,7 @@ use nix::{
     sys::{
         prctl,
         signal::{SigHandler, SigSet, Signal, signal},
+        wait::{WaitStatus, waitpid},
     },
     unistd::{ForkResult, Pid, fork},
 };
@@ -120,7 +121,7 @@ pub(crate) struct CapabilityChange {
     pub(crate) effective: CapabilityList,
 }
 
-/// What the child was doing when it failed.
+/// What a process was doing when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Signals,
@@ -128,6 +129,19 @@ pub(crate) enum Step {
     NoNewPrivs,
     Filter,
     Execute,
+}
+
+impl Step {
+    /// What it does, after «cannot».
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Signals => "restore signals",
+            Self::Capabilities => "drop capabilities",
+            Self::NoNewPrivs => "set no_new_privs",
+            Self::Filter => "load the filter",
+            Self::Execute => "execute",
+        }
+    }
 }
 
 /// A child on its way to become the command.
@@ -183,6 +197,43 @@ fn prepare(launch: &Launch) -> Result<(), (Step, Errno)> {
         prctl::set_no_new_privs().map_err(during(Step::NoNewPrivs))?;
     }
     launch.program.as_ref().map_or(Ok(()), Program::load).map_err(during(Step::Filter))
+}
+
+/// Takes from this process what a change takes, and puts it under a filter, for good. Capabilities go first: dropping from
+/// the bounding set takes one itself, and a filter may let nobody give up any.
+pub(crate) fn limit(change: Option<&CapabilityChange>, program: &Program) -> Result<(), (Step, Errno)> {
+    let during = |step| move |errno| (step, errno);
+    change.map_or(Ok(()), CapabilityChange::apply).map_err(during(Step::Capabilities))?;
+    prctl::set_no_new_privs().map_err(during(Step::NoNewPrivs))?;
+    program.load().map_err(during(Step::Filter))
+}
+
+/// Has a child do [`limit`], and end; gives what it failed at. To be called while there is one thread. The filter must let
+/// a process exit.
+pub(crate) fn rehearse(
+    change: Option<&CapabilityChange>,
+    program: &Program,
+) -> Result<Option<(Step, io::Error)>, Errno> {
+    let report = Report::new()?;
+    // SAFETY: there is no other thread that could hold a lock which the child waits for; it never returns from here.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => loop {
+            match waitpid(child, None) {
+                Err(Errno::EINTR) => {}
+                // One that was killed has shown nothing.
+                Ok(WaitStatus::Exited(..)) => return Ok(report.read()),
+                Ok(_) => return Err(Errno::ECANCELED),
+                Err(errno) => return Err(errno),
+            }
+        },
+        ForkResult::Child => {
+            if let Err((step, errno)) = limit(change, program) {
+                report.write(step, errno);
+            }
+            // SAFETY: ends this process, without what its parent has registered for its own end.
+            unsafe { libc::_exit(0) }
+        }
+    }
 }
 
 fn restore_signals(blocked: SigSet) -> Result<(), Errno> {

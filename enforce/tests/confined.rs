@@ -2,8 +2,9 @@
 //!
 //! A test with a main of its own: passing on signals is for a process of one thread, which a test harness is not. It
 //! calls itself: `confined under ERRNO COMMAND...` runs the command with `getppid` refused by that errno;
-//! `confined bare COMMAND...` runs it without a capability; `confined itself ERRNO` confines itself, and says what it may
-//! do then, in a thread of its own too.
+//! `confined bare COMMAND...` runs it without a capability, `confined barred COMMAND...` where no filter can be loaded;
+//! `confined itself ERRNO` confines itself, and says what it may do then, in a thread of its own too; `confined in-vain`
+//! fails to, and says what it may do before and after.
 
 mod machine;
 
@@ -30,7 +31,9 @@ fn main() -> ExitCode {
     match arguments.first() {
         Some(first) if first == "under" => under(&arguments[1], &arguments[2..]),
         Some(first) if first == "bare" => exit_code(run(&arguments[1..], None, Some(CapabilityList::default()), false)),
+        Some(first) if first == "barred" => exit_code(run(&arguments[1..], Some(&without("seccomp", 1)), None, false)),
         Some(first) if first == "itself" => itself(&arguments[1]),
+        Some(first) if first == "in-vain" => in_vain(),
         _ => {
             test_all();
             ExitCode::SUCCESS
@@ -42,12 +45,13 @@ fn main() -> ExitCode {
 /// program by its panic.
 #[expect(clippy::print_stdout, reason = "the words of a test harness")]
 fn test_all() {
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         ("a_signal_that_a_process_sends_reaches_the_command", a_signal_that_a_process_sends_reaches_the_command),
         ("a_signal_that_ends_the_command_is_in_the_code", a_signal_that_ends_the_command_is_in_the_code),
         ("of_two_filters_the_later_comes_first", of_two_filters_the_later_comes_first),
         ("without_capabilities_a_filter_needs_no_new_privs", without_capabilities_a_filter_needs_no_new_privs),
         ("a_process_confines_itself_and_its_later_threads", a_process_confines_itself_and_its_later_threads),
+        ("a_process_that_cannot_be_confined_is_left_as_it_was", a_process_that_cannot_be_confined_is_left_as_it_was),
     ];
     for (name, test) in tests {
         if machine::open(name, &[]) {
@@ -62,14 +66,25 @@ fn under(errno: &OsString, command: &[OsString]) -> ExitCode {
     exit_code(run(command, Some(&without_getppid(errno)), None, false))
 }
 
-/// Says what this process may do before, and what it and a new thread of it may do after it has confined itself.
+/// Says what this thread may do.
 #[expect(clippy::print_stdout, reason = "what it says is looked at")]
+fn say() {
+    let own = Status::of(nix::unistd::gettid().as_raw()).expect("its own status");
+    let errno = nix::errno::Errno::result(getppid()).err();
+    println!("{:?} {:?} {:?} {} {errno:?}", own.effective, own.permitted, own.bounding, own.no_new_privs);
+}
+
+/// Says what this process may do before and after it has tried to confine itself.
+#[expect(clippy::print_stdout, reason = "what it says is looked at")]
+fn in_vain() -> ExitCode {
+    say();
+    println!("{}", confine(&without("getppid", 11), CapabilityList::default()).expect_err("a filter refuses it"));
+    say();
+    ExitCode::SUCCESS
+}
+
+/// Says what this process and a new thread of it may do after it has confined itself.
 fn itself(errno: &OsString) -> ExitCode {
-    let say = || {
-        let own = Status::of(nix::unistd::gettid().as_raw()).expect("its own status");
-        let errno = nix::errno::Errno::result(getppid()).err();
-        println!("{:?} {:?} {:?} {} {errno:?}", own.effective, own.permitted, own.bounding, own.no_new_privs);
-    };
     let profile = without_getppid(errno);
     let kept = CapabilityList::from_mask(1 << 5 | 1 << 21);
     confine(&profile, kept).expect("it can be confined");
@@ -86,14 +101,14 @@ fn getppid() -> i64 {
 
 /// A profile that refuses getppid, and nothing else.
 fn without_getppid(errno: &OsString) -> Compiled {
-    let errno = errno.to_str().expect("a number").parse().expect("a number");
+    without("getppid", errno.to_str().expect("a number").parse().expect("a number"))
+}
+
+/// A profile that refuses a call, and nothing else.
+fn without(call: &str, errno: u16) -> Compiled {
     let native = native_architecture().expect("a known machine");
-    let refused = Rule {
-        name: "getppid".to_owned(),
-        action: Action::Errno(errno),
-        conditions: Vec::new(),
-        reasons: BTreeSet::new(),
-    };
+    let refused =
+        Rule { name: call.to_owned(), action: Action::Errno(errno), conditions: Vec::new(), reasons: BTreeSet::new() };
     let profile = Profile {
         default_action: Action::Allow,
         architectures: [native].into(),
@@ -189,4 +204,13 @@ fn a_process_confines_itself_and_its_later_threads() {
     let kept = CapabilityList::from_mask(1 << 5 | 1 << 21);
     let line = format!("{kept:?} {kept:?} {kept:?} true Some(EAGAIN)\n");
     assert_eq!(String::from_utf8_lossy(&said.stdout), format!("{line}{line}"), "{said:?}");
+}
+
+fn a_process_that_cannot_be_confined_is_left_as_it_was() {
+    let program = env::current_exe().expect("this program");
+    let words = ["barred", program.to_str().expect("a plain path"), "in-vain"];
+    let said = Command::new(&program).args(words).output().expect("this program starts");
+    let said = String::from_utf8(said.stdout).expect("text");
+    let [before, error, after] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert_eq!((error, after), ("cannot load the filter", before));
 }
