@@ -185,6 +185,12 @@ pub enum StoreError {
         /// The run's folder.
         path: PathBuf,
     },
+    /// The run's folder is not there any more, or another is in its place.
+    #[error("{path:?} was removed while it was written")]
+    Removed {
+        /// The run's folder.
+        path: PathBuf,
+    },
     /// A folder is called like a run, less that its name is no text.
     #[error("{path:?} has a name that no run has: give it its own again, or move it away, and run again")]
     NoName {
@@ -334,7 +340,10 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 fn advice(error: &io::Error, wanted: &str) -> String {
+    /// EMFILE, which the standard library has no name for.
+    const TOO_MANY_FILES: i32 = 24;
     match error.kind() {
+        _ if error.raw_os_error() == Some(TOO_MANY_FILES) => "raise the limit: ulimit -n".to_owned(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "the disk is full: free some space, or choose a folder on another disk".to_owned()
         }

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -107,6 +108,10 @@ impl RunWriter {
     /// Replaces what is known of containers and programs. To be called before the window that first refers to them is
     /// sealed; writes nothing where nothing changed.
     pub fn write_snapshot(&mut self, containers: &[Container], programs: &[Program]) -> Result<(), StoreError> {
+        self.replace_snapshot(containers, programs).map_err(|error| self.explain(error))
+    }
+
+    fn replace_snapshot(&mut self, containers: &[Container], programs: &[Program]) -> Result<(), StoreError> {
         // What is not there after an error is written again.
         let (old_containers, old_programs) = self.snapshot.take().unzip();
         // Programs refer to containers: these are written first, and read last.
@@ -122,9 +127,8 @@ impl RunWriter {
     /// again, or a later one that carries its rows.
     pub fn seal(&mut self, segment: &Segment) -> Result<(), StoreError> {
         self.check(segment)?;
-        self.clear_debris()?;
-        let staged = self.stage(segment)?;
-        self.publish(staged)?;
+        let sealed = self.clear_debris().and_then(|()| self.stage(segment)).and_then(|staged| self.publish(staged));
+        sealed.map_err(|error| self.explain(error))?;
         self.last = segment.window.window;
         self.loose.push(self.last);
         if self.loose.len() >= MERGED_WINDOWS {
@@ -149,6 +153,10 @@ impl RunWriter {
 
     /// Ends the run: writes the header, for which a full disk has room too, then merges the files that are still small.
     pub fn finish(mut self, header: &Header) -> Result<(), StoreError> {
+        self.end(header).map_err(|error| self.explain(error))
+    }
+
+    fn end(&mut self, header: &Header) -> Result<(), StoreError> {
         let contents = Contents { last_window: self.last, tables: self.snapshot_tallies()? };
         self.make_room()?;
         room::write_header(&self.folder, &self.header_text(header, Some(&contents))?)?;
@@ -156,6 +164,18 @@ impl RunWriter {
             self.merge_loose().map_err(|error| StoreError::Unmerged { source: Box::new(error) })?;
         }
         files::remove(&self.folder.join(LOCK))
+    }
+
+    /// What is behind an error, if it is that the run was removed: the lock is not where it was made.
+    fn explain(&self, error: StoreError) -> StoreError {
+        let is_ours = |found: &fs::Metadata| {
+            self.lock.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+        };
+        match fs::symlink_metadata(self.folder.join(LOCK)) {
+            Ok(found) if is_ours(&found) => error,
+            Err(unknown) if unknown.kind() != io::ErrorKind::NotFound => error,
+            _ => StoreError::Removed { path: self.folder.clone() },
+        }
     }
 
     fn header_text(&self, header: &Header, contents: Option<&Contents>) -> Result<Vec<u8>, StoreError> {

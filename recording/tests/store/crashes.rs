@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ctrec_recording::{Format, LossKind, Recording, RunWriter};
+use ctrec_recording::{Format, LossKind, Recording, RunWriter, StoreError};
 
 use super::samples::{FOLDERS, copy, ended, files, finished, read, segment, writer};
 
@@ -202,4 +202,19 @@ fn record_until_killed(store: &Path) -> ! {
 
 fn names(folder: &Path) -> Vec<String> {
     files(folder).iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_run_that_is_removed_while_it_is_written_is_said_to_be_gone() {
+    for format in Format::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        let mut run = writer(&store, "a", format);
+        run.seal(&segment(1, 3)).unwrap();
+        fs::remove_dir_all(&store).unwrap();
+        let is_gone = |error: StoreError| matches!(error, StoreError::Removed { path } if path == store.join("run=a"));
+        assert!(is_gone(run.seal(&segment(2, 3)).unwrap_err()));
+        assert!(is_gone(run.finish(&ended("a")).unwrap_err()));
+        assert!(!store.exists(), "nothing is made in its place");
+    }
 }
