@@ -1,9 +1,11 @@
 //! The host's cgroup hierarchies: which there are, a cgroup's key in each, and a cgroup of our own for a command.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use ctrec_recording::CgroupLayout;
 use nix::sys::signal::{Signal, kill};
@@ -101,9 +103,12 @@ pub(crate) fn key_of(folder: &Path, hierarchy: u32) -> io::Result<CgroupKey> {
 pub(crate) struct OwnCgroup {
     folder: PathBuf,
     hierarchy: u32,
+    /// The folder, held locked and never read: that is how others know that its recorder lives. A process id would not
+    /// do, as theirs may be another process namespace.
+    _lock: File,
 }
 
-/// What our cgroups' names begin with; the run's id follows, which ends in the recorder's process id.
+/// What our cgroups' names begin with; the run's id follows.
 const OWN_PREFIX: &str = "ctrec-";
 
 /// Removes the cgroups of recorders that were killed. Those of living ones stay, and those with processes in them, which
@@ -111,19 +116,22 @@ const OWN_PREFIX: &str = "ctrec-";
 pub(crate) fn sweep(hierarchy: &Hierarchy) {
     for folder in subfolders(&hierarchy.mount) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(OWN_PREFIX).and_then(recorder_of);
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+        if name.strip_prefix(OWN_PREFIX).is_some_and(is_run)
+            && let Ok(lock) = File::open(&folder)
+            && lock.try_lock().is_ok()
+        {
             remove(&folder).unwrap_or_default(); /* somebody is in it */
         }
     }
 }
 
-/// The process id in a run's id, `20260131T235959Z-4711`.
-fn recorder_of(run: &str) -> Option<u32> {
-    let (stamp, pid) = run.split_once('-')?;
-    let (date, time) = stamp.strip_suffix('Z')?.split_once('T')?;
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits(date) && digits(time) { pid.parse().ok() } else { None }
+/// Whether a text is like a run's id, `20260131T235959Z-5f1c09a2e4b7`.
+fn is_run(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = text.split_once("Z-").and_then(|(stamp, random)| Some((stamp.split_once('T')?, random)));
+    parts.is_some_and(|((date, time), random)| {
+        digits(date) && digits(time) && !random.is_empty() && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 /// Removes a cgroup and those below it, as far as nobody is in them.
@@ -132,12 +140,43 @@ fn remove(folder: &Path) -> io::Result<()> {
     fs::remove_dir(folder)
 }
 
+/// How long somebody else may take to sweep a cgroup, and how often to look.
+const SWEPT_WITHIN: Duration = Duration::from_secs(1);
+const TRIES: u32 = 100;
+
+/// Locks a cgroup's folder; `None`: somebody else has locked it, or removed it meanwhile.
+fn hold(folder: &Path) -> io::Result<Option<File>> {
+    let lock = match File::open(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock?,
+    };
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let locked = lock.metadata()?.ino();
+    Ok(fs::metadata(folder).is_ok_and(|found| found.ino() == locked).then_some(lock))
+}
+
 impl OwnCgroup {
     /// Makes `ctrec-<run>` below the hierarchy's root.
     pub(crate) fn create(hierarchy: &Hierarchy, run: &str) -> io::Result<Self> {
         let folder = hierarchy.mount.join(format!("{OWN_PREFIX}{run}"));
         fs::create_dir(&folder)?;
-        Ok(Self { folder, hierarchy: hierarchy.id })
+        for _ in 0..TRIES {
+            if let Some(lock) = hold(&folder)? {
+                return Ok(Self { folder, hierarchy: hierarchy.id, _lock: lock });
+            }
+            // Somebody sweeps it, having found it before it was locked.
+            thread::sleep(SWEPT_WITHIN / TRIES);
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        remove(&folder)?;
+        Err(io::ErrorKind::ResourceBusy.into())
     }
 
     /// Path inside the hierarchy.
@@ -236,18 +275,38 @@ mod tests {
     #[test]
     fn only_cgroups_of_dead_recorders_are_swept() {
         let folder = tempfile::tempdir().unwrap();
-        let dead = format!("ctrec-20260131T235959Z-{}", i32::MAX);
-        let living = format!("ctrec-20260131T235959Z-{}", std::process::id());
-        for name in [dead.as_str(), living.as_str(), "ctrec-test-1-4194305", "web-20260131T235959Z-4194305"] {
+        let hierarchy = Hierarchy { id: 0, mount: folder.path().to_owned() };
+        let living = OwnCgroup::create(&hierarchy, "20260131T235959Z-5f1c09a2e4b7").unwrap();
+        let living = living.folder.file_name().unwrap().to_str().unwrap();
+        let others = ["ctrec-test-1-4194305", "web-20260131T235959Z-4194305"];
+        // The second as process 1 of another process namespace was called.
+        for name in ["ctrec-20260131T235959Z-aaaaaaaaaaaa", "ctrec-20260131T235959Z-1"].iter().chain(&others) {
             fs::create_dir_all(folder.path().join(name).join("below")).unwrap();
         }
-        sweep(&Hierarchy { id: 0, mount: folder.path().to_owned() });
+        sweep(&hierarchy);
         let mut left: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         left.sort();
-        assert_eq!(left, [living.as_str(), "ctrec-test-1-4194305", "web-20260131T235959Z-4194305"]);
+        assert_eq!(left, [living, others[0], others[1]]);
+    }
+
+    #[test]
+    fn a_cgroup_that_is_swept_before_it_is_locked_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let hierarchy = Hierarchy { id: 0, mount: folder.path().to_owned() };
+        let path = folder.path().join("ctrec-20260131T235959Z-5f1c09a2e4b7");
+        fs::create_dir(&path).unwrap();
+        let sweeper = File::open(&path).unwrap();
+        sweeper.try_lock().unwrap();
+        assert!(hold(&path).unwrap().is_none(), "it is being swept");
+        fs::remove_dir(&path).unwrap();
+        assert!(hold(&path).unwrap().is_none(), "it is gone");
+        let own = OwnCgroup::create(&hierarchy, "20260131T235959Z-5f1c09a2e4b7").unwrap();
+        assert!(hold(&own.folder).unwrap().is_none(), "it is locked");
+        drop(own);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use nix::unistd::{Pid, getpgid, getpgrp};
 
 use crate::cgroups::{OwnCgroup, send};
 use crate::error::RecordError;
+use crate::open_files::OpenFiles;
 use crate::waiting::Received;
 
 /// A running command.
@@ -28,17 +29,19 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Starts the command in the cgroup. It enters by itself, between fork and exec.
-    pub(crate) fn start(command: &[OsString], cgroup: &OwnCgroup) -> Result<Self, RecordError> {
+    /// Starts the command in the cgroup. It enters by itself, between fork and exec, and takes back what limit of open
+    /// files the recorder was started with.
+    pub(crate) fn start(command: &[OsString], cgroup: &OwnCgroup, files: OpenFiles) -> Result<Self, RecordError> {
         let name = command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let failed = |source| RecordError::Command { command: name.clone(), source };
         let mut entrance = cgroup.entrance().map_err(failed)?;
         let mut builder =
             std::process::Command::new(command.first().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?);
         builder.args(&command[1..]);
-        // SAFETY: between fork and exec only write(2) on an open descriptor is called, which is async-signal-safe.
+        // SAFETY: between fork and exec only setrlimit(2), and write(2) on an open descriptor are called, which are
+        // async-signal-safe.
         unsafe {
-            builder.pre_exec(move || enter(&mut entrance));
+            builder.pre_exec(move || files.restore().and_then(|()| enter(&mut entrance)));
         }
         let child = builder.spawn().map_err(failed)?;
         let ended = pidfd(child.id()).map_err(failed)?;

@@ -6,12 +6,13 @@
 //! The kernel measures all programs of the host or none, at two readings of the clock for each run: the hot path would
 //! take twice as long. So it is asked to for a moment in every minute.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use ctrec_recording::{Cost, ProgramsCost};
 
 use crate::error::RecordError;
-use crate::gauge::Gauge;
+use crate::gauge::{Gauge, why};
 use crate::kernel::Kernel;
 use crate::own::{peak_memory, processor_ns};
 use crate::program_info::RunTime;
@@ -61,8 +62,8 @@ impl Bill {
 /// Sums up what a recording costs, and the run that it is in.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// Whoever has the kernel measure; `None`: nobody may.
-    gauge: Option<Gauge>,
+    /// Whoever has the kernel measure, or why nobody does.
+    gauge: Result<Gauge, String>,
     recording: Bill,
     run: Bill,
     sample: Option<Sample>,
@@ -72,8 +73,9 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// Starts with a sample at once, so that a short run has one too.
-    pub(crate) fn start(gauge: Option<Gauge>) -> Result<Self, RecordError> {
+    pub(crate) fn start(gauge: io::Result<Gauge>) -> Result<Self, RecordError> {
         let bill = Bill::open()?;
+        let gauge = gauge.map_err(|error| why(&error));
         Ok(Self { gauge, recording: bill, run: bill, sample: None, due: Some(Instant::now()) })
     }
 
@@ -99,8 +101,12 @@ impl Meter {
 
     fn begin_sample(&mut self, kernel: &Kernel<'_>) -> Result<(), RecordError> {
         // Not before Linux 5.8, and not without CAP_SYS_ADMIN: what a recording costs is then not said.
-        if self.gauge.as_mut().is_none_or(|gauge| gauge.begin().is_err()) {
-            self.gauge = None;
+        if let Ok(gauge) = &mut self.gauge
+            && let Err(error) = gauge.begin()
+        {
+            self.gauge = Err(why(&error));
+        }
+        if self.gauge.is_err() {
             self.due = None;
             return Ok(());
         }
@@ -115,7 +121,7 @@ impl Meter {
         let Some(sample) = self.sample.take() else { return Ok(()) };
         let after = kernel.run_time()?;
         // Should it be gone, nothing is measured any more, and the next sample finds that out.
-        drop(self.gauge.as_mut().map(Gauge::end));
+        drop(self.gauge.as_mut().map(Gauge::end).ok());
         let measured = ProgramsCost {
             sampled_ns: nanoseconds(sample.started.elapsed()),
             run_ns: after.run_ns.saturating_sub(sample.before.run_ns),
@@ -125,6 +131,11 @@ impl Meter {
         self.run.add(measured);
         self.due = Some(sample.started + EVERY);
         Ok(())
+    }
+
+    /// Why the kernel does not measure; `None`: it does.
+    pub(crate) fn unmeasured(&self) -> Option<&str> {
+        self.gauge.as_ref().err().map(String::as_str)
     }
 
     /// What all runs cost so far.

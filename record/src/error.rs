@@ -15,6 +15,46 @@ pub enum RecordError {
     /// Not root.
     #[error("recording needs root: it loads programs into the kernel; run it again with sudo")]
     NotRoot,
+    /// Root, less the capabilities that this takes.
+    #[error(
+        "recording needs {}, which root has not here: in a container, start it with --privileged, or with --cap-add SYS_ADMIN \
+         (or BPF and PERFMON) --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH --cap-add SYSLOG; elsewhere, whoever started \
+         this shell has dropped them",
+        .missing.join(" and ")
+    )]
+    NoCapabilities {
+        /// Those that are missing.
+        missing: Vec<&'static str>,
+    },
+    /// Root of a user namespace.
+    #[error(
+        "recording needs the host's root: this is another user namespace, as in a rootless container, and the kernel loads \
+         no programs for anybody in one, whatever capabilities they have there; run it outside, with sudo"
+    )]
+    OtherUsers,
+    /// Too few files may be open.
+    #[error(
+        "this process may have {limit} files open, and a recording takes {least} and more; raise the limit: \
+         ulimit -n 4096, as root (systemd: LimitNOFILE=4096, docker run: --ulimit nofile=4096)"
+    )]
+    FewFiles {
+        /// The limit.
+        limit: u64,
+        /// The least that is enough.
+        least: u64,
+    },
+    /// No more files may be opened.
+    #[error(
+        "the {limit} files that this process may have open are all in use; raise the limit: ulimit -n 65536, as root \
+         (systemd: LimitNOFILE=65536, docker run: --ulimit nofile=65536)"
+    )]
+    FilesUsedUp {
+        /// The limit.
+        limit: u64,
+        /// What failed.
+        #[source]
+        source: Box<RecordError>,
+    },
     /// No procfs.
     #[error("/proc is not mounted, and processes and permissions are read there; mount it: mount -t proc proc /proc")]
     NoProc,
@@ -159,8 +199,14 @@ pub enum RecordError {
         #[source]
         source: Box<StoreError>,
     },
+    /// The run was removed while it was written.
+    #[error("{path:?} was removed while it was recorded: its counts are lost, and nothing of it is kept; record again")]
+    Removed {
+        /// The run's folder.
+        path: PathBuf,
+    },
     /// Recording failed, and what there was by then could not be written.
-    #[error("{second}, and before that, recording failed; the windows sealed before are there")]
+    #[error("{second}, and before that, recording failed{}", left(.second))]
     AlsoUnfinished {
         /// Why recording failed.
         #[source]
@@ -171,6 +217,14 @@ pub enum RecordError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What is there all the same, where an error does not say.
+fn left(second: &RecordError) -> &'static str {
+    match second {
+        RecordError::Removed { .. } | RecordError::Unwritten { .. } => "",
+        _ => "; the windows sealed before are there",
+    }
 }
 
 /// An error with its causes, on one line.

@@ -27,6 +27,7 @@ mod file_capabilities;
 mod gathered;
 mod gauge;
 mod kernel;
+mod open_files;
 mod own;
 mod privileges;
 mod program_info;

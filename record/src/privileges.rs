@@ -32,12 +32,26 @@ const ALWAYS: [Capability; 5] = [
     Capability::CAP_SYSLOG,
 ];
 
-/// A mask of the capabilities that a recorder keeps. `leaves_store`: the store is given to another user at the end.
-/// `ends_command`: a command, which may have become another user's, is told to end.
-pub(crate) fn kept(leaves_store: bool, ends_command: bool) -> u64 {
-    let leaving = leaves_store.then_some(Capability::CAP_CHOWN);
-    let ending = ends_command.then_some(Capability::CAP_KILL);
-    ALWAYS.into_iter().chain(leaving).chain(ending).map(|capability| capability.bitmask()).fold(0, |all, one| all | one)
+/// What only some recordings do.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Deeds {
+    /// The store is given to another user.
+    pub(crate) leaves_store: bool,
+    /// A command, which may have become another user's, is told to end.
+    pub(crate) ends_command: bool,
+    /// Runs of others are removed from a folder in which each may remove but their own.
+    pub(crate) removes_others_runs: bool,
+}
+
+/// A mask of the capabilities that a recorder keeps.
+pub(crate) fn kept(deeds: Deeds) -> u64 {
+    let only_some = [
+        (deeds.leaves_store, Capability::CAP_CHOWN),
+        (deeds.ends_command, Capability::CAP_KILL),
+        (deeds.removes_others_runs, Capability::CAP_FOWNER),
+    ];
+    let only_some = only_some.into_iter().filter_map(|(does, capability)| does.then_some(capability));
+    ALWAYS.into_iter().chain(only_some).map(|capability| capability.bitmask()).fold(0, |all, one| all | one)
 }
 
 /// The one that the gauge keeps: it alone may have the kernel measure programs.
@@ -51,8 +65,15 @@ mod tests {
 
     #[test]
     fn what_only_some_recordings_need_only_they_keep() {
-        let chown_and_kill = Capability::CAP_CHOWN.bitmask() | Capability::CAP_KILL.bitmask();
-        assert_eq!(kept(true, true), kept(false, false) | chown_and_kill);
-        assert_eq!(kept(false, false) & (chown_and_kill | of_gauge()), 0);
+        let usual = kept(Deeds::default());
+        let deeds = [
+            (Deeds { leaves_store: true, ..Deeds::default() }, Capability::CAP_CHOWN),
+            (Deeds { ends_command: true, ..Deeds::default() }, Capability::CAP_KILL),
+            (Deeds { removes_others_runs: true, ..Deeds::default() }, Capability::CAP_FOWNER),
+        ];
+        for (deeds, capability) in deeds {
+            assert_eq!(kept(deeds) & !usual, capability.bitmask(), "{deeds:?}");
+        }
+        assert_eq!(usual & of_gauge(), 0);
     }
 }

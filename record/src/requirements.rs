@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use caps::Capability;
 use libbpf_rs::btf::Btf;
+use nix::unistd::geteuid;
 
 use crate::differences;
 use crate::error::RecordError;
@@ -13,6 +16,9 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// There wherever sysfs is mounted, whatever the kernel offers.
 const SYSFS: &str = "/sys/kernel";
 const STATUS: &str = "/proc/self/status";
+const USERS: &str = "/proc/self/ns/user";
+/// Inode of the user namespace that the kernel begins with, the same on each (Linux 3.8+).
+const INITIAL_USERS: u64 = 0xefff_fffd;
 
 /// Where perf's tracepoints have their numbers; libbpf takes the first that is there.
 const TRACEFS: [&str; 2] = ["/sys/kernel/debug/tracing", "/sys/kernel/tracing"];
@@ -46,13 +52,19 @@ pub(crate) fn check() -> Result<Btf<'static>, RecordError> {
 
 /// Whether this process may load programs.
 pub(crate) fn permission() -> Result<(), RecordError> {
-    judge(fs::read_to_string(STATUS))
+    // Where it cannot be told, the kernel will.
+    let users = fs::metadata(USERS).map_or(INITIAL_USERS, |namespace| namespace.ino());
+    judge(fs::read_to_string(STATUS), users, geteuid().is_root())
 }
 
-fn judge(status: io::Result<String>) -> Result<(), RecordError> {
+fn judge(status: io::Result<String>, users: u64, is_root: bool) -> Result<(), RecordError> {
     match status {
-        Ok(status) if may_load(&status) => Ok(()),
-        Ok(_) => Err(RecordError::NotRoot),
+        Ok(_) if users != INITIAL_USERS => Err(RecordError::OtherUsers),
+        Ok(status) => match missing(&status) {
+            missing if missing.is_empty() => Ok(()),
+            missing if is_root => Err(RecordError::NoCapabilities { missing }),
+            _ => Err(RecordError::NotRoot),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RecordError::NoProc),
         Err(source) => Err(RecordError::Host { path: STATUS.into(), source }),
     }
@@ -77,13 +89,16 @@ pub(crate) fn has_tracefs() -> Option<bool> {
     fs::exists(root.join("events/raw_syscalls/sys_exit/id")).ok()
 }
 
-/// Whether a process status has `CAP_SYS_ADMIN`, or `CAP_BPF` with `CAP_PERFMON` (Linux 5.8+), in effect.
-fn may_load(status: &str) -> bool {
-    const SYS_ADMIN: u64 = 1 << 21;
-    const BPF_AND_PERFMON: u64 = 1 << 39 | 1 << 38;
+/// What a process status has not in effect of `CAP_SYS_ADMIN`, or `CAP_BPF` and `CAP_PERFMON` (Linux 5.8+).
+fn missing(status: &str) -> Vec<&'static str> {
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    effective & SYS_ADMIN != 0 || effective & BPF_AND_PERFMON == BPF_AND_PERFMON
+    let has = |capability: Capability| effective & capability.bitmask() != 0;
+    if has(Capability::CAP_SYS_ADMIN) {
+        return Vec::new();
+    }
+    let both = [(Capability::CAP_BPF, "CAP_BPF"), (Capability::CAP_PERFMON, "CAP_PERFMON")];
+    both.into_iter().filter(|(capability, _)| !has(*capability)).map(|(_, name)| name).collect()
 }
 
 /// The first needed hook that a kernel does not have.
@@ -107,14 +122,32 @@ mod tests {
 
     #[test]
     fn root_without_capabilities_may_not_load() {
-        assert!(may_load("Name:\tx\nCapEff:\t000001ffffffffff\n"));
-        assert!(may_load("CapEff:\t000000c000000000\n"));
-        assert!(!may_load("CapEff:\t0000000000000000\n"));
-        assert!(!may_load(""));
+        assert!(missing("Name:\tx\nCapEff:\t000001ffffffffff\n").is_empty());
+        assert!(missing("CapEff:\t000000c000000000\n").is_empty());
+        assert!(missing("CapEff:\t0000000000200000\n").is_empty());
+        assert_eq!(missing("CapEff:\t0000008000000000\n"), ["CAP_PERFMON"]);
+        for nothing in ["CapEff:\t0000000000000000\n", ""] {
+            assert_eq!(missing(nothing), ["CAP_BPF", "CAP_PERFMON"]);
+        }
+    }
+
+    #[test]
+    fn each_is_told_what_helps() {
+        let judge = |mask, users, is_root| judge(Ok(format!("CapEff:\t{mask}\n")), users, is_root);
+        let (all, none) = ("000001ffffffffff", "0000000000000000");
+        assert!(judge(all, INITIAL_USERS, true).is_ok());
+        let says = |found: Result<(), RecordError>| found.unwrap_err().to_string();
+        let without = says(judge("0000004000000000", INITIAL_USERS, true));
+        assert!(without.contains("CAP_BPF, which") && without.contains("--privileged"), "{without}");
+        assert!(!without.contains("sudo"), "{without}");
+        assert!(says(judge(none, INITIAL_USERS, false)).contains("sudo"));
+        let elsewhere = says(judge(all, INITIAL_USERS - 1, true));
+        assert!(elsewhere.contains("user namespace"), "{elsewhere}");
     }
 
     #[test]
     fn who_cannot_tell_what_it_may_is_not_told_to_become_root() {
+        let judge = |status| judge(status, INITIAL_USERS, false);
         assert!(matches!(judge(Ok("CapEff:\t0000000000000000\n".to_owned())), Err(RecordError::NotRoot)));
         let error = judge(Err(io::ErrorKind::NotFound.into())).unwrap_err().to_string();
         assert!(error.contains("mount -t proc") && !error.contains("root"), "{error}");

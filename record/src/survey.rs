@@ -18,6 +18,7 @@ use crate::differences::{Preemption, is_old};
 use crate::engine::{Host, installed};
 use crate::error::{RecordError, chain};
 use crate::kernel::{Kernel, Parts, Storage};
+use crate::open_files::OpenFiles;
 use crate::requirements::{self, NEEDED, PREPARE_EXEC, SYS_ENTER};
 use crate::symbols;
 use answers::Build;
@@ -75,13 +76,15 @@ pub fn survey() -> Result<Survey, RecordError> {
     let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
     let permission = requirements::permission();
     let may_load = permission.is_ok();
+    let open_files = OpenFiles::raise().and_then(OpenFiles::suffice);
     let types = requirements::types();
     let has = |name: &str| types.as_ref().ok().map(|btf| requirements::has_hook(btf, name));
-    let (loaded, verified) = verified::while_loading(|| requirements::check().ok().map(|btf| try_to_load(&btf)));
+    let (loaded, verified) = verified::while_loading(|| can_try(&open_files).map(|btf| try_to_load(&btf)));
     let tried = loaded.as_ref().and_then(|loaded| loaded.as_ref().ok().map(|(_, tried)| tried.clone()));
     let hierarchies = Hierarchies::read(Path::new("/proc"));
 
-    let mut answers = vec![answers::permission(&permission), answers::types(types.as_ref().map(drop))];
+    let mut answers = vec![answers::permission(&permission), answers::open_files(&open_files)];
+    answers.push(answers::types(types.as_ref().map(drop)));
     answers.extend(NEEDED.into_iter().map(|name| answers::needed(requirements::bare(name), has(name))));
     answers.push(answers::prepare_exec(has(PREPARE_EXEC)));
     answers.push(answers::sys_enter(has(SYS_ENTER)));
@@ -97,6 +100,11 @@ pub fn survey() -> Result<Survey, RecordError> {
     }
     answers.extend(answers::engines(&installed(&Host::default())));
     Ok(Survey { kernel: text(names.release()), machine: text(names.machine()), answers, verified })
+}
+
+/// The kernel's types, if all is there that loading the programs takes.
+fn can_try(open_files: &Result<(), RecordError>) -> Option<Btf<'static>> {
+    requirements::check().ok().filter(|_| open_files.is_ok())
 }
 
 /// Loads what a recording of everything loads, and gives the hook that would count capability checks.

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use ctrec_analyze::select::Pattern;
+use ctrec_enforce::find;
 use ctrec_record::{Basis, CheckHook, Options, Target, record};
 use ctrec_recording::Format;
 
@@ -19,6 +20,9 @@ use crate::cli::{Hook, Record, Refusals, TableFormat};
 use shown::{Shown, Volume};
 
 pub(super) fn run(options: &Record, quiet: bool, verbose: bool) -> anyhow::Result<ExitCode> {
+    if let Some(command) = options.command.first() {
+        find(command)?;
+    }
     let volume = match (quiet, verbose) {
         (true, _) => Volume::Quiet,
         (false, true) => Volume::Verbose,

@@ -80,6 +80,16 @@ fn recording_without_root_says_so() {
 }
 
 #[test]
+fn root_without_capabilities_is_told_what_gives_them() {
+    if !nix::unistd::geteuid().is_root() {
+        return; /* nobody else is taken for root */
+    }
+    let refused = ctrec_without_root(&["record", "--duration", "1s"]);
+    assert_refusal(&refused, ENVIRONMENT, &["CAP_BPF and CAP_PERFMON", "--privileged", "--cap-add"]);
+    assert!(!String::from_utf8_lossy(&refused.stderr).contains("sudo"), "{refused:?}");
+}
+
+#[test]
 fn a_filter_without_root_needs_an_option_that_is_named() {
     let folder = TempDir::new().unwrap();
     let profile = write(&folder, "profile.json", r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#);

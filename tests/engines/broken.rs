@@ -171,7 +171,61 @@ fn a_command_that_is_not_there_is_named_harmlessly() {
     let store = folder.path().join("store");
     let outcome = ctrec(&["record", "--output", text(&store), "--", "no\u{1b}[31m\nerror: such"]);
     assert_refused(&outcome, 127, &["no\\u{1b}[31m\\nerror: such", "check its name"]);
+    assert_eq!(outcome.stderr.lines().count(), 1, "it is looked for before anything else: {}", outcome.stderr);
     assert!(!outcome.stderr.contains('\u{1b}'), "{}", outcome.stderr);
+    let outcome = ctrec(&["record", "--output", text(&store), "--", text(folder.path())]);
+    assert_refused(&outcome, 126, &["is not a program"]);
+    assert!(!outcome.stderr.contains("recording;"), "{}", outcome.stderr);
+    assert!(!store.exists(), "nothing is recorded");
+}
+
+#[test]
+fn the_root_of_a_user_namespace_is_told_to_go_outside() {
+    if !gate::open("the_root_of_a_user_namespace_is_told_to_go_outside", &["unshare"]) {
+        return;
+    }
+    let ctrec = ["unshare", "--user", "--map-root-user", env!("CARGO_BIN_EXE_ctrec")];
+    let folder = TempDir::new().unwrap();
+    let record = ["record", "--duration", "1s", "--output", text(folder.path())];
+    assert_refused(&run(&[ctrec.as_slice(), &record].concat()), 3, &["user namespace", "outside"]);
+    let doctor = run(&[ctrec.as_slice(), &["doctor"]].concat());
+    assert_eq!(doctor.code, 3, "{doctor:?}");
+    let said = doctor.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("missing permission") && said.contains("user namespace"), "{}", doctor.stdout);
+}
+
+/// Runs ctrec with another limit of open files.
+fn with_limit(limit: &str, words: &[&str]) -> Outcome {
+    let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+    run(&[&["sh", "-c", &script, env!("CARGO_BIN_EXE_ctrec")], words].concat())
+}
+
+#[test]
+fn too_few_open_files_are_said_with_what_raises_that() {
+    if !gate::open("too_few_open_files_are_said_with_what_raises_that", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let store = folder.path().join("store");
+    for few in ["10", "64"] {
+        let outcome = with_limit(&format!("-n {few}"), &["record", "--output", text(&store), "--", "true"]);
+        assert_refused(&outcome, 125, &[few, "ulimit -n"]);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+        assert!(!store.exists(), "nothing is left behind");
+        let doctor = with_limit(&format!("-n {few}"), &["doctor"]);
+        let said = doctor.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(doctor.code == 3 && said.contains("missing open files"), "{doctor:?}");
+    }
+}
+
+#[test]
+fn a_low_limit_of_open_files_is_raised_and_the_command_keeps_it() {
+    if !gate::open("a_low_limit_of_open_files_is_raised_and_the_command_keeps_it", &[]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let command = ["record", "--output", text(folder.path()), "--", "sh", "-c", "ulimit -Sn"];
+    assert_eq!(with_limit("-Sn 64", &command).success(), "64\n");
 }
 
 #[test]

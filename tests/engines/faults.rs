@@ -1,12 +1,13 @@
 //! Recorders through faults: killed at any moment, stopped for long, robbed of their store, and engines that come anew.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ctrec_recording::{LossKind, Recording, Store};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::docker::Dockerd;
@@ -75,13 +76,14 @@ fn seed() -> u64 {
 fn record_for_a_while(random: &mut Random, store: &Path, beats: &Path) {
     let counts = Program::Counts.binary();
     let words = [env!("CARGO_BIN_EXE_ctrec"), text(store), BEAT, text(&counts), text(beats)];
+    let before = runs(store);
     let process = Process::start(&[["sh", "-c", RECORD].as_slice(), &words].concat());
     let chance = random.below(10);
     if chance >= FROM_START {
         wait_for("the recorder to record", || process.stderr().contains("recording;").then_some(()));
     }
     if chance >= FROM_START + FROM_RECORDING {
-        wait_for("a window", || has_window(store, process.id()).then_some(()));
+        wait_for("a window", || has_window(store, &before).then_some(()));
     }
     let latest_us = if chance < FROM_START { START_US } else { WINDOWS_US };
     let (from, wait) = (Instant::now(), Duration::from_micros(random.below(latest_us)));
@@ -90,14 +92,24 @@ fn record_for_a_while(random: &mut Random, store: &Path, beats: &Path) {
     assert_eq!(process.finish().code, 137);
 }
 
-/// Whether the recorder with this process id has sealed a window.
-fn has_window(store: &Path, pid: u32) -> bool {
-    let names =
-        |folder: &Path| -> Vec<_> { fs::read_dir(folder).map(|all| all.flatten().collect()).unwrap_or_default() };
-    let run = names(store).into_iter().find(|run| run.file_name().to_string_lossy().ends_with(&format!("-{pid}")));
-    run.is_some_and(|run| {
-        names(&run.path().join("windows")).iter().any(|file| file.file_name().to_string_lossy().starts_with('w'))
-    })
+/// What is in a folder, if it is there.
+fn paths(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).map(|all| all.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+}
+
+fn starts_with(path: &Path, start: &str) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
+}
+
+/// Folders of a store's runs.
+fn runs(store: &Path) -> Vec<PathBuf> {
+    paths(store).into_iter().filter(|path| starts_with(path, "run=")).collect()
+}
+
+/// Whether a window was sealed of a run that was not there before.
+fn has_window(store: &Path, before: &[PathBuf]) -> bool {
+    let new = runs(store).into_iter().find(|run| !before.contains(run));
+    new.is_some_and(|run| paths(&run.join("windows")).iter().any(|file| starts_with(file, "w")))
 }
 
 /// What a killed recorder left is as exact as its last sealed window: every run of `counts` that was over before that
@@ -208,10 +220,22 @@ fn a_store_that_is_taken_away_is_said_and_ends_nothing() {
     if !gate::open("a_store_that_is_taken_away_is_said_and_ends_nothing", &["gcc"]) {
         return;
     }
+    let said = take_away(&[]);
+    assert!(said.contains("are lost") && said.contains("LOSS"), "{said}");
+    for said in [said, take_away(&["--quiet"])] {
+        assert!(said.contains("removed while it was recorded"), "{said}");
+        assert!(said.contains("nothing of it is kept"), "{said}");
+        assert!(!said.contains("ctrec list") && !said.contains("next: ") && !said.contains("is kept in"), "{said}");
+    }
+}
+
+/// Removes a store while a command is recorded; gives what the recorder said of that.
+fn take_away(options: &[&str]) -> String {
     let folder = TempDir::new().unwrap();
     let [store, stop] = ["store", "stop"].map(|name| folder.path().join(name));
     let script = "while ! [ -e \"$1\" ]; do sleep 0.05; done; exit 7";
-    let record = [env!("CARGO_BIN_EXE_ctrec"), "record", "--window", "100ms", "--output", text(&store), "--"];
+    let record = [env!("CARGO_BIN_EXE_ctrec"), "record", "--window", "100ms", "--output", text(&store)];
+    let record = [record.as_slice(), options, &["--"]].concat();
     let mut process = Process::start(&[record.as_slice(), &["sh", "-c", script, "sh", text(&stop)]].concat());
     wait_for("a window", || {
         assert!(process.runs(), "{}", process.stderr());
@@ -224,7 +248,8 @@ fn a_store_that_is_taken_away_is_said_and_ends_nothing() {
     fs::write(&stop, "").unwrap();
     let outcome = process.finish();
     assert_eq!(outcome.code, 125, "not the command's: {outcome:?}");
-    assert!(outcome.stderr.contains("are lost") && outcome.stderr.contains("LOSS"), "{outcome:?}");
+    assert!(!store.exists());
+    outcome.stderr
 }
 
 #[test]
@@ -284,4 +309,59 @@ fn an_engine_that_starts_anew_is_recorded_on() {
     assert_eq!(names, [("engine-1", true), ("engine-2", true)]);
     assert_eq!(yields(&recording), 2 * 30);
     assert_eq!(recording.losses, []);
+}
+
+/// A recorder that is process 1 of a process namespace of its own, and its command, which runs until a file is there.
+struct Apart {
+    process: Process,
+    store: PathBuf,
+    cgroup: PathBuf,
+}
+
+impl Apart {
+    fn start(folder: &Path, name: &str, stop: &Path) -> Self {
+        let store = folder.join(name);
+        let apart =
+            ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", env!("CARGO_BIN_EXE_ctrec"), "record"];
+        let options = ["--window", "100ms", "--output", text(&store), "--"];
+        let command = ["sh", "-c", "until [ -e \"$1\" ]; do sleep 0.05; done", "sh", text(stop)];
+        let mut process = Process::start(&[apart.as_slice(), &options, &command].concat());
+        let path = wait_for("a container", || {
+            assert!(process.runs(), "{}", process.stderr());
+            let recording = Store::open(&store).and_then(|store| store.read_all()).ok()?.pop()?;
+            recording.containers.first().map(|row| row.cgroup_path.clone())
+        });
+        let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(|mount| PathBuf::from(format!("{mount}{path}")));
+        let cgroup = mounts.into_iter().find(|cgroup| cgroup.exists()).expect("its cgroup is there");
+        Self { process, store, cgroup }
+    }
+
+    fn run(&self) -> String {
+        Store::open(&self.store).unwrap().runs()[0].clone()
+    }
+}
+
+#[test]
+fn recorders_that_are_process_1_know_each_other_apart() {
+    if !gate::open("recorders_that_are_process_1_know_each_other_apart", &["unshare"]) {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let stop = folder.path().join("stop");
+    let killed = Apart::start(folder.path(), "killed", &stop);
+    let living = Apart::start(folder.path(), "living", &stop);
+    assert_ne!(killed.run().rsplit_once('-').unwrap().1, living.run().rsplit_once('-').unwrap().1);
+    let unshare = killed.process.id();
+    let children = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
+    // With the first process of a namespace all others end.
+    kill(Pid::from_raw(children.trim().parse().unwrap()), Signal::SIGKILL).expect("it is a process of this test");
+    killed.process.finish();
+    assert!(killed.cgroup.exists(), "nobody removed it");
+    let third = Apart::start(folder.path(), "third", &stop);
+    assert!(!killed.cgroup.exists() && living.cgroup.exists() && third.cgroup.exists());
+    fs::write(&stop, "").unwrap();
+    for recorder in [living, third] {
+        recorder.process.finish().success();
+        assert!(!recorder.cgroup.exists());
+    }
 }

@@ -170,6 +170,8 @@ fn a_recording_under_least_privileges_equals_one_without() {
     let outcome = run(&words);
     let warning = "warning: ctrec keeps privileges that it does not need: cannot load the filter";
     assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
+    let warning = "warning: what the recording costs in the kernel is not measured: cannot load the filter";
+    assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
     outcome.success();
     let name = binary.file_name().unwrap().to_str().unwrap();
     let unconfined = Recorded::read(store.path(), name);
@@ -179,4 +181,39 @@ fn a_recording_under_least_privileges_equals_one_without() {
     for recorded in [&confined, &unconfined] {
         assert_eq!(recorded.recording().losses, []);
     }
+}
+
+#[test]
+fn a_recorder_that_no_filter_can_be_loaded_for_gives_up_nothing() {
+    if !gate::open("a_recorder_that_no_filter_can_be_loaded_for_gives_up_nothing", &[]) {
+        return;
+    }
+    let filter = no_more_filters();
+    let under = [env!("CARGO_BIN_EXE_ctrec"), "run", "--profile", text(filter.path()), "--"];
+    let recorder = Recorder::start_under(&under, &[]);
+    let [pid] = children(recorder.process().id())[..] else { panic!("one child") };
+    let own = Status::of(Pid::this().as_raw()).unwrap();
+    for (_, status) in threads(pid) {
+        for (left, all) in
+            [(status.effective, own.effective), (status.permitted, own.permitted), (status.bounding, own.bounding)]
+        {
+            assert_eq!(left.names(), all.names(), "{status:?}");
+        }
+        assert!(!status.no_new_privs, "{status:?}");
+    }
+    recorder.stop();
+}
+
+#[test]
+fn who_may_not_have_the_kernel_measure_is_told_what_that_takes() {
+    if !gate::open("who_may_not_have_the_kernel_measure_is_told_what_that_takes", &["setpriv"]) {
+        return;
+    }
+    let store = TempDir::new().unwrap();
+    let without = ["setpriv", "--bounding-set=-sys_admin"];
+    let record = [env!("CARGO_BIN_EXE_ctrec"), "record", "--quiet", "--output", text(store.path()), "--", "true"];
+    let outcome = run(&[without.as_slice(), &record].concat());
+    let warning = "warning: what the recording costs in the kernel is not measured: that takes CAP_SYS_ADMIN\n";
+    assert_eq!(outcome.stderr, warning, "once, and nothing else: {outcome:?}");
+    outcome.success();
 }

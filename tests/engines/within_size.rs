@@ -1,18 +1,20 @@
 //! Recorders that keep their store within a size: runs that continue each other, and runs that are removed.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ctrec_enforce::Status;
 use ctrec_recording::{End, Format, Header, Recording, RunWriter, Store};
 use tempfile::TempDir;
 
 use crate::gate;
 use crate::image::text;
-use crate::process::Process;
+use crate::process::{Process, run};
 use crate::program::Program;
 use crate::recorder::ctrec;
-use crate::wait::wait_at_most;
+use crate::wait::{wait_at_most, wait_for};
 
 /// getppid on x86-64.
 const GETPPID: i64 = 110;
@@ -20,6 +22,8 @@ const GETPPID: i64 = 110;
 const EACH: u64 = 100;
 /// The smallest store that a recorder keeps to.
 const MOST: u64 = 16_000_000;
+/// More than is filled of it.
+const TOO_LARGE: usize = 12_000_000;
 /// Longest that it may take to fill a store: a machine under load writes a few hundred kilobytes in a second.
 const LONGEST: Duration = Duration::from_secs(400);
 /// Starts programs until it is told to stop: every window has many rows.
@@ -173,6 +177,61 @@ fn a_store_stays_within_its_size_and_says_what_is_missing() {
     let shown = said_of(&store);
     assert!(shown.contains("removed to keep the store within its size"), "{shown}");
     assert!(shown.contains("a run that was removed may have seen it"), "{shown}");
+}
+
+#[test]
+fn a_run_of_another_user_is_removed_from_a_sticky_store() {
+    if !gate::open("a_run_of_another_user_is_removed_from_a_sticky_store", &["chown"]) {
+        return;
+    }
+    let folder = TempDir::with_prefix("ctrec-sticky-").unwrap();
+    let [store, stop, first] = ["store", "stop", "first"].map(|name| folder.path().join(name));
+    fs::create_dir(&store).unwrap();
+    fs::set_permissions(&store, fs::Permissions::from_mode(0o1777)).unwrap();
+    run(&["chown", "12345", text(&store)]).success();
+    // It comes when the recorder has confined itself.
+    ctrec(&["record", "--output", text(&first), "--", "true"]).success();
+    let old = Store::open(&first).unwrap().runs()[0].clone();
+    let old = format!("run={old}");
+    fs::write(first.join(&old).join("calls/.large"), vec![0; TOO_LARGE]).unwrap();
+    run(&["chown", "--recursive", "54321", text(&first)]).success();
+
+    let record = [env!("CARGO_BIN_EXE_ctrec"), "record", "--window", "100ms", "--max-size", "16MB", "--output"];
+    let command = [text(&store), "--", "sh", "-c", "until [ -e \"$1\" ]; do sleep 0.05; done", "sh", text(&stop)];
+    let mut process = Process::start(&[record.as_slice(), &command].concat());
+    wait_for("the recorder to record", || process.stderr().contains("recording;").then_some(()));
+    wait_for("the recorder to be confined", || {
+        assert!(process.runs(), "{}", process.stderr());
+        Status::of(process.id().cast_signed()).unwrap().no_new_privs.then_some(())
+    });
+    fs::rename(first.join(&old), store.join(&old)).unwrap();
+    wait_for("the run to be removed", || {
+        assert!(!process.stderr().contains("cannot be kept"), "{}", process.stderr());
+        (!store.join(&old).exists()).then_some(())
+    });
+    fs::write(&stop, "").unwrap();
+    process.finish().success();
+    assert_eq!(Store::open(&store).unwrap().removed().unwrap().unwrap().runs, 1);
+}
+
+#[test]
+fn why_a_run_cannot_be_removed_is_said_with_the_kernels_reason() {
+    if !gate::open("why_a_run_cannot_be_removed_is_said_with_the_kernels_reason", &["setpriv"]) {
+        return;
+    }
+    let folder = TempDir::with_prefix("ctrec-sticky-").unwrap();
+    let store = folder.path().join("store");
+    ctrec(&["record", "--output", text(&store), "--", "true"]).success();
+    let run_id = Store::open(&store).unwrap().runs()[0].clone();
+    fs::write(store.join(format!("run={run_id}/calls/.large")), vec![0; TOO_LARGE]).unwrap();
+    fs::set_permissions(&store, fs::Permissions::from_mode(0o1777)).unwrap();
+    run(&["chown", "12345", text(&store)]).success();
+    run(&["chown", "--recursive", "54321", text(&store.join(format!("run={run_id}")))]).success();
+    let without = ["setpriv", "--bounding-set=-fowner", env!("CARGO_BIN_EXE_ctrec"), "record", "--max-size", "16MB"];
+    let outcome = run(&[without.as_slice(), &["--output", text(&store), "--", "true"]].concat());
+    assert!(outcome.stderr.contains("warning: the store cannot be kept within its size: "), "{outcome:?}");
+    assert!(outcome.stderr.contains("Operation not permitted (os error 1)"), "{outcome:?}");
+    outcome.success();
 }
 
 /// Bytes on the disk of everything in a folder.

@@ -20,7 +20,7 @@ pub(super) fn header(options: &Options, cgroups: CgroupLayout) -> Result<Header,
     let now = SystemTime::now();
     Ok(Header {
         schema: SchemaVersion::CURRENT,
-        run: run_id(now),
+        run: run_id(now, &random()?),
         ctrec_version: options.ctrec_version.clone(),
         host: text(names.nodename()),
         kernel: text(names.release()),
@@ -42,10 +42,19 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Start in UTC and the recorder's process id: `20260131T235959Z-4711`. Sorts by time; two at once differ.
-fn run_id(now: SystemTime) -> String {
+/// Start in UTC and 48 random bits: `20260131T235959Z-5f1c09a2e4b7`. Sorts by time. Two that start at once differ, also on
+/// two hosts, or in two process namespaces of one, where both may be process 1.
+fn run_id(now: SystemTime, random: &str) -> String {
     let stamp = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "");
-    format!("{stamp}-{}", std::process::id())
+    format!("{stamp}-{random}")
+}
+
+/// Twelve random hexadecimal digits.
+fn random() -> Result<String, RecordError> {
+    const UUID: &str = "/proc/sys/kernel/random/uuid";
+    let uuid = fs::read_to_string(UUID).map_err(|source| RecordError::Host { path: UUID.into(), source })?;
+    // What comes after these says of which kind it is.
+    Ok(uuid.chars().filter(char::is_ascii_hexdigit).take(12).collect())
 }
 
 /// Sysctls that decide whether a capability is asked for.
@@ -57,4 +66,18 @@ fn sysctls() -> BTreeMap<String, String> {
             Some((name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" ")))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_that_one_process_starts_at_once_differ() {
+        let now = SystemTime::UNIX_EPOCH;
+        let [first, second] = [random().unwrap(), random().unwrap()].map(|random| run_id(now, &random));
+        assert_ne!(first, second);
+        let random = first.strip_prefix("19700101T000000Z-").unwrap();
+        assert!(random.len() == 12 && random.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
+    }
 }

@@ -14,10 +14,12 @@ mod target;
 mod window;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use ctrec_recording::{Budget, End, Header, RunWriter, StoreError};
+use libbpf_rs::btf::Btf;
 
 pub use notice::{Notice, Outcome, Progress, RunsRemoved, Summary};
 pub use options::{Options, Target};
@@ -34,7 +36,8 @@ use crate::error::{RecordError, chain};
 use crate::events::Events;
 use crate::gauge::Gauge;
 use crate::kernel::{Kernel, Parts, Storage};
-use crate::privileges::{self, Role};
+use crate::open_files::OpenFiles;
+use crate::privileges::{self, Deeds, Role};
 use crate::requirements;
 use crate::waiting::{Signals, wait};
 use news::{News, Patience};
@@ -48,11 +51,22 @@ type Observe<'a> = dyn FnMut(&Notice<'_>) + 'a;
 /// Records until it is over. `observe` is told what happens, as it happens.
 pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, RecordError> {
     let types = requirements::check()?;
+    let files = OpenFiles::raise()?;
+    files.suffice()?;
+    record_with(options, types, files, observe).map_err(|error| files.explain(error))
+}
+
+fn record_with(
+    options: &Options,
+    types: Btf<'static>,
+    files: OpenFiles,
+    observe: &mut Observe<'_>,
+) -> Result<Outcome, RecordError> {
     let hierarchies = Hierarchies::read(Path::new("/proc"))
         .map_err(|source| RecordError::Host { path: "/proc/self/mountinfo".into(), source })?;
     let layout = hierarchies.layout().ok_or(RecordError::NoCgroups)?;
     // Before anything is open. Without it there is no less in the recording but what it costs.
-    let gauge = Gauge::start(options.confine.as_deref()).ok();
+    let gauge = Gauge::start(options.confine.as_deref());
     let mut storage = Storage::new();
     let discover = matches!(options.target, Target::Containers { .. });
     let parts =
@@ -62,7 +76,7 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
     // Loading takes a second or more, and records nothing.
     let header = Header { hooks: kernel.hooks(), ..header::header(options, layout)? };
     let writer = RunWriter::create(&options.store, &header, options.format)?;
-    let mut session = Session::new(options, hierarchies, header, (writer, gauge), kernel)?;
+    let mut session = Session::new(options, hierarchies, header, (writer, gauge, files), kernel)?;
     match session.run(observe) {
         Ok(end) => session.finish(end, observe),
         Err(error @ RecordError::Command { .. }) => {
@@ -71,17 +85,27 @@ pub fn record(options: &Options, observe: &mut Observe<'_>) -> Result<Outcome, R
         }
         Err(error) => {
             // What was recorded so far is worth keeping.
+            let error = files.explain(error);
             let end = End::Failure { message: chain(&error) };
             match session.finish(end, observe) {
-                Ok(outcome) => Ok(Outcome { failure: Some(error), ..outcome }),
-                Err(second) => Err(RecordError::AlsoUnfinished { source: Box::new(error), second: Box::new(second) }),
+                Ok(outcome) => Ok(Outcome { failure: Some(of_both(error, outcome.failure)), ..outcome }),
+                Err(second) => Err(of_both(error, Some(second))),
             }
         }
     }
 }
 
+/// Why recording failed, with what failed at its end.
+fn of_both(error: RecordError, second: Option<RecordError>) -> RecordError {
+    match second {
+        Some(second) => RecordError::AlsoUnfinished { source: Box::new(error), second: Box::new(second) },
+        None => error,
+    }
+}
+
 struct Session<'storage> {
     options: &'storage Options,
+    files: OpenFiles,
     hierarchies: Hierarchies,
     header: Header,
     writer: RunWriter,
@@ -132,7 +156,7 @@ impl<'storage> Session<'storage> {
         options: &'storage Options,
         hierarchies: Hierarchies,
         header: Header,
-        (writer, gauge): (RunWriter, Option<Gauge>),
+        (writer, gauge, files): (RunWriter, io::Result<Gauge>, OpenFiles),
         kernel: Kernel<'storage>,
     ) -> Result<Self, RecordError> {
         let (matches, basis): (Matcher, Basis) = match &options.target {
@@ -144,6 +168,7 @@ impl<'storage> Session<'storage> {
         let host = Host::default();
         Ok(Self {
             options,
+            files,
             hierarchies,
             writer,
             clock,
@@ -220,8 +245,12 @@ impl<'storage> Session<'storage> {
     /// Loses what is not needed any more. Where that is not possible, a recording is worth more than none.
     fn confine(&self, observe: &mut Observe<'_>) {
         let Some(confine) = &self.options.confine else { return };
-        let kept = privileges::kept(self.options.owner.is_some(), self.command.is_some());
-        if let Err(error) = confine(Role::Recorder, kept) {
+        let deeds = Deeds {
+            leaves_store: self.options.owner.is_some(),
+            ends_command: self.command.is_some(),
+            removes_others_runs: self.removes_others_runs(),
+        };
+        if let Err(error) = confine(Role::Recorder, privileges::kept(deeds)) {
             observe(&Notice::Unconfined { reason: &chain(&*error) });
         }
     }

@@ -12,9 +12,9 @@ use crate::error::RecordError;
 pub enum Notice<'a> {
     /// It records from now on.
     Began,
-    /// It records, and still may all that it was started with.
+    /// It records, and still may what it needs no more.
     Unconfined {
-        /// Why.
+        /// Why, and what it has lost all the same.
         reason: &'a str,
     },
     /// A container is recorded. Where its name could not be told by the end of a window, it is its id.
@@ -75,6 +75,8 @@ pub struct Progress {
     pub beyond: Option<String>,
     /// What it has cost so far.
     pub cost: Cost,
+    /// Why the kernel does not measure what its programs cost; `None`: it does.
+    pub unmeasured: Option<String>,
 }
 
 /// One container, at the end of a recording.
@@ -109,6 +111,8 @@ pub struct Outcome {
     pub removed: RunsRemoved,
     /// Its folder.
     pub path: PathBuf,
+    /// The folder was removed meanwhile, so that nothing of the run is left.
+    pub is_gone: bool,
     /// Why it ended.
     pub end: End,
     /// Containers recorded. Of very many, the later ones.

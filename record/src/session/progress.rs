@@ -7,7 +7,7 @@ use ctrec_recording::{Container, Cost};
 
 use super::{Progress, Session, Summary};
 use crate::accounts::Numbers;
-use crate::error::RecordError;
+use crate::error::{RecordError, chain};
 
 impl Session<'_> {
     pub(super) fn progress(&mut self) -> Result<Progress, RecordError> {
@@ -21,9 +21,10 @@ impl Session<'_> {
             new_calls: self.novelty.recent(Instant::now()),
             losses: self.accounts.losses(),
             refused: self.options.exact_refusals.then(|| self.accounts.refused()),
-            unwritten: self.unwritten.as_ref().map(ToString::to_string),
+            unwritten: self.unwritten.as_ref().map(|error| chain(error)),
             beyond: self.beyond.clone(),
             cost: self.meter.of_recording()?,
+            unmeasured: self.meter.unmeasured().map(str::to_owned),
         })
     }
 

@@ -5,13 +5,16 @@
 //! Hooks and counters know nothing of runs: what is written is what grew since the last window, whichever run that was
 //! in. So nothing is lost between two runs, and nothing counted twice.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use ctrec_recording::{Budget, Header, RunWriter, StoreError};
+use nix::unistd::geteuid;
 
 use super::window::leave_to;
 use super::{Notice, Observe, Session};
-use crate::error::RecordError;
+use crate::error::{RecordError, chain};
 
 impl Session<'_> {
     /// After each window: ends the run if it is as large as one may be, and has the oldest removed. What goes wrong
@@ -25,7 +28,7 @@ impl Session<'_> {
             Err(error) => Err(error.into()),
         };
         match begun {
-            Err(RecordError::Store(error)) => self.beyond = Some(error.to_string()),
+            Err(RecordError::Store(error)) => self.beyond = Some(chain(&error)),
             begun => {
                 begun?;
                 self.beyond = None;
@@ -54,17 +57,23 @@ impl Session<'_> {
                 }
             }
             Err(error) => {
-                self.beyond = Some(error.to_string());
+                self.beyond = Some(chain(&error));
                 Ok(())
             }
         }
+    }
+
+    /// Whether removing runs takes `CAP_FOWNER`.
+    pub(super) fn removes_others_runs(&self) -> bool {
+        self.budget.is_some()
+            && fs::metadata(&self.options.store).is_ok_and(|folder| is_of_another(&folder, self.options.owner))
     }
 
     /// Tells once what is in the store and is nobody's to remove.
     pub(super) fn tell_uncounted(&mut self, observe: &mut Observe<'_>) {
         match self.budget.as_mut().map(Budget::uncounted) {
             Some(Ok(bytes @ 1..)) => observe(&Notice::Uncounted { bytes }),
-            Some(Err(error)) => self.beyond = Some(error.to_string()),
+            Some(Err(error)) => self.beyond = Some(chain(&error)),
             Some(Ok(0)) | None => {}
         }
     }
@@ -116,6 +125,13 @@ impl Session<'_> {
     fn next_run(&self) -> String {
         format!("{}-{:04}", self.first_run, self.runs + 1)
     }
+}
+
+/// Whether a folder is sticky, and another user's, or will be when it is left to the user who called sudo: the kernel lets
+/// one remove there only what is one's own.
+fn is_of_another(folder: &fs::Metadata, owner: Option<(u32, u32)>) -> bool {
+    let is_sticky = folder.mode() & libc::S_ISVTX != 0;
+    is_sticky && (folder.uid() != geteuid().as_raw() || owner.is_some_and(|(user, _)| user != folder.uid()))
 }
 
 fn leave(store: &Path, path: &Path, owner: (u32, u32)) -> Result<(), RecordError> {

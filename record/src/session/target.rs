@@ -90,7 +90,7 @@ impl Session<'_> {
         self.containers.add(number, Container { started_ns: self.clock.now_ns()?, ..row });
         // Before the command says anything: it has the same terminal.
         observe(&Notice::Began);
-        let command = Command::start(words, &cgroup);
+        let command = Command::start(words, &cgroup, self.files);
         self.cgroup = Some(cgroup);
         self.command = Some(command?);
         Ok(())

@@ -10,7 +10,7 @@ use ctrec_recording::{Cost, End, LossKind, StoreError, Window};
 
 use super::news::Patience;
 use super::{Notice, Observe, Outcome, Progress, Session, Target};
-use crate::error::{RecordError, root};
+use crate::error::{RecordError, chain, root};
 
 impl Session<'_> {
     /// Writes what happened since the last sealed window. A disk that is full is not the end: the counts stay, and go
@@ -40,7 +40,7 @@ impl Session<'_> {
                 self.settle(&ended)
             }
             Err(error) => {
-                self.counters.lose(LossKind::WriteDelayed, None, &error.to_string());
+                self.counters.lose(LossKind::WriteDelayed, None, &chain(&error));
                 self.unwritten = Some(error);
                 Ok(())
             }
@@ -115,7 +115,7 @@ impl Session<'_> {
         let path = self.writer.path().to_owned();
         let unwritten = self.unwritten.take();
         let end = self.end_header(end, unwritten.as_ref())?;
-        let failure = unwritten.map(|error| RecordError::Unwritten { path: path.clone(), source: Box::new(error) });
+        let failure = unwritten.map(|error| lost(&path, error));
         let cost = self.cost()?;
         let kernel_bytes = cost.kernel_bytes;
         self.header.cost = Some(cost);
@@ -124,6 +124,7 @@ impl Session<'_> {
             runs: self.runs,
             removed: self.removed,
             path,
+            is_gone: false,
             end,
             containers: self.summaries(),
             progress: Progress { cost: Cost { kernel_bytes, ..progress.cost }, ..progress },
@@ -138,6 +139,7 @@ impl Session<'_> {
                 outcome.unmerged = Some(error);
                 Ok(())
             }
+            Err(error @ StoreError::Removed { .. }) => Err(lost(&outcome.path, error)),
             written => written.map_err(RecordError::from),
         };
         let left = match self.options.owner {
@@ -146,6 +148,7 @@ impl Session<'_> {
             None => Ok(()),
         };
         outcome.failure = outcome.failure.or(written.and(left).err());
+        outcome.is_gone = matches!(outcome.failure, Some(RecordError::Removed { .. }));
         Ok(outcome)
     }
 
@@ -162,6 +165,14 @@ impl Session<'_> {
         self.header.ended_ns = if unwritten.is_none() { Some(self.clock.now_ns()?) } else { None };
         self.header.end = Some(end.clone());
         Ok(end)
+    }
+}
+
+/// What is lost, and what is not, when the last counts could not be written.
+fn lost(run: &Path, error: StoreError) -> RecordError {
+    match error {
+        StoreError::Removed { path } => RecordError::Removed { path },
+        error => RecordError::Unwritten { path: run.to_owned(), source: Box::new(error) },
     }
 }
 

@@ -36,6 +36,15 @@ pub(super) fn permission(found: &Result<(), RecordError>) -> Answer {
     }
 }
 
+/// Whether as many files may be open as a recording takes.
+pub(super) fn open_files(found: &Result<(), RecordError>) -> Answer {
+    let subject = "open files";
+    match found {
+        Ok(()) => answer(subject, State::Ok, "as many as a recording takes may be open"),
+        Err(error) => answer(subject, State::Missing, chain(error)),
+    }
+}
+
 pub(super) fn types(found: Result<(), &RecordError>) -> Answer {
     let subject = "kernel types (BTF)";
     match found {

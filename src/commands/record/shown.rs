@@ -50,6 +50,7 @@ pub(super) struct Shown {
     command: bool,
     window_warning: Warning,
     size_warning: Warning,
+    cost_warning: Warning,
     windows: u32,
     logged: Duration,
     /// The store may become larger than its disk.
@@ -96,6 +97,7 @@ impl Shown {
             command,
             window_warning: Warning::default(),
             size_warning: Warning::default(),
+            cost_warning: Warning::default(),
             windows: 0,
             logged: Duration::ZERO,
             too_large: options.max_size.and_then(|most| size::too_large(most, &options.output)),
@@ -147,6 +149,8 @@ impl Shown {
         let unwritten = "a window cannot be written, and is kept for the next one";
         self.window_warning.take(&self.bar, unwritten, progress.unwritten.as_deref());
         self.size_warning.take(&self.bar, "the store cannot be kept within its size", progress.beyond.as_deref());
+        let unmeasured = "what the recording costs in the kernel is not measured";
+        self.cost_warning.take(&self.bar, unmeasured, progress.unmeasured.as_deref());
     }
 
     fn beginning(&self) -> &'static str {
@@ -175,9 +179,9 @@ impl Shown {
         if outcome.failure.is_some() && outcome.containers.is_empty() {
             return; /* why there is none is said as an error */
         }
-        // The others read of losses below.
-        let is_quiet = self.volume == Volume::Quiet;
-        if let Some(warning) = summary::incomplete(&outcome.progress, &options.output).filter(|_| is_quiet) {
+        // The others read of losses below, and where nothing is left the error says so.
+        let is_wanted = self.volume == Volume::Quiet && !outcome.is_gone;
+        if let Some(warning) = summary::incomplete(&outcome.progress, &options.output).filter(|_| is_wanted) {
             tell(&warning);
         }
         for line in summary::of(outcome, options) {

@@ -23,11 +23,13 @@ const NAME_AND_TIME: usize = 45;
 /// The lines to say.
 pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
     let progress = &outcome.progress;
-    let place = match outcome.runs {
-        1 => format!("{:?}", outcome.path),
-        runs => format!("{runs} runs, the last in {:?}", outcome.path),
+    let place = match (outcome.runs, outcome.is_gone) {
+        (1, false) => format!(" in {:?}", outcome.path),
+        (1, true) => ", and nothing of it is kept".to_owned(),
+        (runs, false) => format!(" in {runs} runs, the last in {:?}", outcome.path),
+        (runs, true) => format!(" in {runs} runs, and nothing of the last is kept"),
     };
-    let recorded = format!("recorded {} in {place}{}", line::totals(progress), refused(progress));
+    let recorded = format!("recorded {}{place}{}", line::totals(progress), refused(progress));
     let mut lines = vec![recorded];
     lines.extend(removed(outcome.removed));
     lines.push(line::cost(progress));
@@ -36,6 +38,9 @@ pub(super) fn of(outcome: &Outcome, options: &Record) -> Vec<String> {
         lines.extend(advice(&options.container));
         return lines;
     };
+    if outcome.is_gone {
+        return lines; /* there is no store, or not all that is in the numbers is in it */
+    }
     lines.extend(table(&outcome.containers, progress.containers));
     lines.push(format!("next: {}", next(&busiest.name, &busiest.id, &options.output)));
     lines

@@ -31,6 +31,9 @@ fn what_cannot_be_done_without_is_missing_and_what_to_do_is_said() {
     let missing = [
         (permission(&Err(RecordError::NotRoot)), "sudo"),
         (permission(&Err(RecordError::NoProc)), "mount -t proc proc /proc"),
+        (permission(&Err(RecordError::NoCapabilities { missing: vec!["CAP_BPF"] })), "--privileged"),
+        (permission(&Err(RecordError::OtherUsers)), "user namespace"),
+        (open_files(&Err(RecordError::FewFiles { limit: 64, least: 128 })), "ulimit -n"),
         (types(Err(&RecordError::NoSysfs)), "mount -t sysfs sysfs /sys"),
         (types(Err(&RecordError::NoBtf)), "CONFIG_DEBUG_INFO_BTF"),
         (needed("cgroup_mkdir", Some(false)), "Linux 5.10"),
@@ -68,6 +71,7 @@ fn what_a_recording_can_do_without_is_limited() {
 fn what_is_there_is_ok() {
     let ok = [
         permission(&Ok(())),
+        open_files(&Ok(())),
         types(Ok(())),
         needed("sys_exit", Some(true)),
         prepare_exec(Some(true)),
