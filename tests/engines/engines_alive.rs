@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use ctrec_recording::{Abi, Container, LossKind, Phase, Recording, Store};
+use ctrec_recording::{Abi, Container, LossKind, Phase, Recording};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -18,7 +18,7 @@ use crate::gate;
 use crate::image::{Image, text};
 use crate::podman::Podman;
 use crate::process::Process;
-use crate::recorder::{Recorder, ctrec};
+use crate::recorder::{Recorder, ctrec, only_run};
 
 /// getppid on x86-64.
 const GETPPID: i64 = 110;
@@ -28,10 +28,6 @@ const COUNTS: [&str; 4] = ["/programs/counts", "1", "0", "20"];
 
 /// What a container runs that is to stay.
 const STAYS: [&str; 2] = ["/programs/blocked", "pause"];
-
-fn only_run(store: &TempDir) -> Recording {
-    Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0)
-}
 
 fn container<'run>(recording: &'run Recording, name: &str) -> &'run Container {
     let names: Vec<&str> = recording.containers.iter().map(|it| it.name.as_str()).collect();
@@ -74,7 +70,7 @@ fn containers_of_containerd_have_name_image_and_labels() {
     containerd.ctr(&[before.as_slice(), &STAYS].concat());
     let recorder = Recorder::start_with(&["--window", "1s", "--container", "alive-*"]);
     containerd.ctr(&[["run", "--rm", "--label", "tier=front", &image, "alive-new"].as_slice(), &COUNTS].concat());
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     let row = container(&recording, "alive-new");
     assert_is(row, "containerd", Image::Tiny);
     assert_eq!((label(row, "tier").as_deref(), row.already_running), (Some("front"), false));
@@ -98,7 +94,7 @@ fn a_label_that_only_the_engine_knows_decides() {
         // Kept, so that containerd knows it for as long as it takes to ask.
         containerd.ctr(&[["run", "--label", label, &image, name].as_slice(), &COUNTS].concat());
     }
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     let row = container(&recording, "alive-front");
     assert_is(row, "containerd", Image::Tiny);
     assert_whole(&recording, row);
@@ -117,7 +113,7 @@ fn a_pod_of_containerds_kubernetes_plugin_has_names() {
         (Pod::start(&containerd.socket(), "shop", "web-1"), Pod::start(&containerd.socket(), "other", "db"));
     pod.run("app", &name_of(Image::Tiny), ("tier", "front"), &COUNTS);
     pod.run("helper", &name_of(Image::Tiny), ("tier", "back"), &COUNTS);
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     drop((pod, other));
     let mut names: Vec<&str> = recording.containers.iter().map(|it| it.name.as_str()).collect();
     names.sort_unstable();
@@ -150,7 +146,7 @@ fn containers_of_podman_and_of_its_pods_are_named() {
     let new = ["run", "--rm", "--name=alive-new", "--label=tier=front", &image];
     podman.podman(&[new.as_slice(), &COUNTS].concat());
     podman.podman(&[["run", "--pod=shop", "--name=alive-in-pod", &image].as_slice(), &COUNTS].concat());
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     for (name, already_running) in
         [("alive-infra", true), ("alive-before", true), ("alive-new", false), ("alive-in-pod", false)]
     {
@@ -186,7 +182,7 @@ fn record_beside(serve: impl Fn(UnixStream) + Send + 'static, id: &str) -> (Reco
     let recorder = Recorder::start();
     bundle.run().success();
     let asked = Instant::now();
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     assert!(dockerd.runs());
     (recording, asked.elapsed())
 }

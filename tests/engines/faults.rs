@@ -15,7 +15,7 @@ use crate::gate;
 use crate::image::{Image, text};
 use crate::process::Process;
 use crate::program::Program;
-use crate::recorder::{Recorder, ctrec};
+use crate::recorder::{Recorder, ctrec, only_run};
 use crate::wait::wait_for;
 
 /// `sched_yield` on x86-64.
@@ -210,7 +210,7 @@ fn a_recorder_that_is_stopped_for_ten_seconds_loses_nothing() {
     wait_for("the recorder to go on", || windows().filter(|now| *now > before + 1));
     fs::write(&stop, "").unwrap();
     process.finish().success();
-    let recording = Store::open(&store).and_then(|store| store.read_all()).unwrap().remove(0);
+    let recording = only_run(&store);
     assert_eq!(yields(&recording), 20 * times, "{times} programs");
     assert_eq!(recording.losses, []);
 }
@@ -268,8 +268,8 @@ fn a_clock_that_is_set_back_reorders_nothing_and_is_said() {
     let command = ["env", "-u", variables[0], "sh", "-c", script, "sh", text(&counts), text(&stop)];
     let words = [&["env", &environment[0], &environment[1]], record.as_slice(), &command].concat();
     let process = Process::start(&words);
-    let only_run = || Store::open(&store).and_then(|store| store.read_all()).ok()?.pop();
-    let windows = || only_run()?.windows.last().map(|last| last.window);
+    let read_run = || Store::open(&store).and_then(|store| store.read_all()).ok()?.pop();
+    let windows = || read_run()?.windows.last().map(|last| last.window);
     wait_for("windows", || windows().filter(|last| *last >= 2));
     fs::write(&back, "").unwrap();
     let before = windows().unwrap();
@@ -278,7 +278,7 @@ fn a_clock_that_is_set_back_reorders_nothing_and_is_said() {
     let outcome = process.finish();
     assert!(outcome.stderr.contains("the clock went back by 1h meanwhile"), "{outcome:?}");
     outcome.success();
-    let recording = only_run().unwrap();
+    let recording = read_run().unwrap();
     assert_eq!(recording.losses, []);
     let header = &recording.header;
     let edges = recording.windows.iter().flat_map(|window| [window.start_ns, window.end_ns]);
@@ -303,7 +303,7 @@ fn an_engine_that_starts_anew_is_recorded_on() {
         dockerd.docker(&["run", &name, "--network=none", "tiny", "/programs/counts", "1", "0", "30"]);
     }
     let store = recorder.stop();
-    let recording = Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0);
+    let recording = only_run(store.path());
     let mut names: Vec<_> = recording.containers.iter().map(|it| (it.name.as_str(), it.resolved)).collect();
     names.sort_unstable();
     assert_eq!(names, [("engine-1", true), ("engine-2", true)]);

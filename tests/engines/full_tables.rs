@@ -7,10 +7,11 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use ctrec_record::{CheckHook, Options, Outcome, Target, record};
-use ctrec_recording::{Check, Ended, Format, Loss, LossKind, Recording, Store};
+use ctrec_recording::{Check, Ended, Format, Loss, LossKind, Recording};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use tempfile::TempDir;
 
@@ -18,7 +19,7 @@ use crate::gate;
 use crate::image::text;
 use crate::native::number;
 use crate::program::Program;
-use crate::recorder::ctrec;
+use crate::recorder::{ctrec, only_run};
 
 /// `sched_yield` on x86-64, which no shell calls.
 const SCHED_YIELD: i64 = 24;
@@ -57,10 +58,6 @@ fn record_otherwise(tables: &[(&str, u32)], command: &[&str], change: impl FnOnc
     }
     assert_eq!(outcome.command_code, Some(0), "{command:?}");
     (store, outcome)
-}
-
-fn only_run(store: &TempDir) -> Recording {
-    Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0)
 }
 
 /// Losses of one kind and place, of the only container.
@@ -104,7 +101,7 @@ fn assert_said_everywhere(store: &TempDir, name: &str, outcome: &Outcome) {
     std::fs::write(&file, ctrec(&["recommend", "--container", name, store]).success()).unwrap();
     let verified = ctrec(&["verify", "--profile", text(&file), "--container", name, store]);
     assert!(verified.stderr.contains("incomplete: "), "{verified:?}");
-    let recording = Store::open(store).and_then(|store| store.read_all()).unwrap().remove(0);
+    let recording = only_run(Path::new(store));
     let losses: u64 = recording.losses.iter().map(|loss| loss.count).sum();
     assert_eq!(outcome.progress.losses, losses, "said at the end of the recording");
     let listed = ctrec(&["list", "--format", "json", store]).success();
@@ -114,7 +111,7 @@ fn assert_said_everywhere(store: &TempDir, name: &str, outcome: &Outcome) {
 /// Records with tables that are too small, and sees to it that everything says so.
 fn assert_full(tables: &[(&str, u32)], kind: LossKind, details: &[&str], command: &[&str]) -> Recording {
     let (store, outcome) = record_with(tables, command);
-    let recording = only_run(&store);
+    let recording = only_run(store.path());
     for detail in details {
         assert!(lost(&recording, kind, detail) > 0, "{detail} of {tables:?}: {:?}", recording.losses);
     }
@@ -131,7 +128,7 @@ fn calls_without_a_slot_are_counted_as_lost_each() {
     let (binary, script) = (Program::Counts.binary(), copies("1 0 7"));
     let command = ["sh", "-c", &script, "sh", text(&binary)];
     let recording = assert_full(&[("slots", 8)], LossKind::SlotsFull, &["slots"], &command);
-    let whole = only_run(&record_with(&[], &command).0);
+    let whole = only_run(record_with(&[], &command).0.path());
     assert_eq!(whole.losses, []);
     let made = |recording: &Recording, number: i64| -> u64 {
         let calls = recording.calls.iter().filter(|call| call.number == number);
@@ -184,7 +181,7 @@ fn a_check_that_finds_no_place_to_wait_is_counted_without_its_end() {
     let binary = Program::Checks.binary();
     // Two checks of each call, of which one waits in the table, in as many threads as can meet there.
     let (store, _) = record_with(&[("pending", 1)], &[text(&binary), "8", "0", "2000"]);
-    let recording = only_run(&store);
+    let recording = only_run(store.path());
     assert_eq!(recording.losses, []);
     assert_eq!(checks_of_chown(&recording).map(|check| check.count).sum::<u64>(), 2 * 8 * 2000);
     let ends: BTreeSet<_> = checks_of_chown(&recording).map(|check| check.ended).collect();
@@ -201,14 +198,18 @@ fn own_losses(recording: &Recording, detail: &str) -> u64 {
 /// scripts/kernels.sh sets it).
 #[test]
 fn by_kprobe_a_check_that_is_not_passed_on_is_lost() {
-    let has_kprobe = std::env::var("CTREC_CHECK_HOOK").is_ok_and(|hook| hook == "kprobe");
-    if !has_kprobe || !gate::open("by_kprobe_a_check_that_is_not_passed_on_is_lost", &["gcc"]) {
+    let test = "by_kprobe_a_check_that_is_not_passed_on_is_lost";
+    if !gate::open(test, &["gcc"]) {
+        return;
+    }
+    if std::env::var("CTREC_CHECK_HOOK").as_deref() != Ok("kprobe") {
+        gate::tell_elsewhere(test, "no kprobe is asked for here");
         return;
     }
     let binary = Program::Checks.binary();
     let command = [text(&binary), "8", "0", "2000"];
     let change = |options: &mut Options| options.check_hook = Some(CheckHook::Kprobe);
-    let recording = only_run(&record_otherwise(&[("questions", 1)], &command, change).0);
+    let recording = only_run(record_otherwise(&[("questions", 1)], &command, change).0.path());
     let lost = own_losses(&recording, "checks");
     let counted: u64 = checks_of_chown(&recording).map(|check| check.count).sum();
     assert!(lost > 0 && counted <= 2 * 8 * 2000 && counted + lost >= 2 * 8 * 2000, "{counted} and {lost} lost");
@@ -217,15 +218,19 @@ fn by_kprobe_a_check_that_is_not_passed_on_is_lost() {
 /// Where CPUs cannot agree on a place in memory (before Linux 5.15), a table has all threads that are in a call.
 #[test]
 fn on_old_kernels_a_call_without_a_place_is_a_loss() {
+    let test = "on_old_kernels_a_call_without_a_place_is_a_loss";
+    if !gate::open(test, &["gcc"]) {
+        return;
+    }
     let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
-    let is_old = release.starts_with("5.10.");
-    if !is_old || !gate::open("on_old_kernels_a_call_without_a_place_is_a_loss", &["gcc"]) {
+    if !release.starts_with("5.10.") {
+        gate::tell_elsewhere(test, &format!("Linux {release} needs no such table"));
         return;
     }
     let binary = Program::Counts.binary();
     let command = [text(&binary), "8", "0", "200"];
     let change = |options: &mut Options| options.exact_refusals = true;
-    let recording = only_run(&record_otherwise(&[("more_entries", 1)], &command, change).0);
+    let recording = only_run(record_otherwise(&[("more_entries", 1)], &command, change).0.path());
     assert!(own_losses(&recording, "tasks") > 0, "{:?}", recording.losses);
     let yields = recording.calls.iter().filter(|call| call.number == SCHED_YIELD);
     assert_eq!(yields.map(|call| call.succeeded).sum::<u64>(), 8 * 200, "calls are counted all the same");
@@ -239,7 +244,7 @@ fn losses_beyond_their_own_table_are_losses_too() {
     let binary = Program::Counts.binary();
     let tables = [("losses", 1), ("sparse", 1), ("tasks", 1)];
     let (store, _) = record_with(&tables, &[text(&binary), "8", "2", "20"]);
-    let recording = only_run(&store);
+    let recording = only_run(store.path());
     let beyond = recording.losses.iter().filter(|loss| loss.detail == "losses" && loss.container.is_none());
     assert!(beyond.map(|loss| loss.count).sum::<u64>() > 0, "{:?}", recording.losses);
 }

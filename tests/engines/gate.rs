@@ -23,6 +23,12 @@ pub(crate) fn refuse(test: &str, missing: &str) -> bool {
     false
 }
 
+/// Says that the test tries nothing, since this kernel has not what it is about; `why` says what it has. No kernel has all
+/// of it, so that it is nowhere a failure: other kernels are tried by scripts/kernels.sh.
+pub(crate) fn tell_elsewhere(test: &str, why: &str) {
+    tell(&format!("{test}: {why}; scripts/kernels.sh has kernels where it is tried"));
+}
+
 /// Writes a line that the test runner does not keep for itself, in one piece, since other tests write too.
 pub(crate) fn tell(line: &str) {
     std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("stderr is open");

@@ -9,7 +9,7 @@ use crate::bundle::{Bundle, Runtime, Spec};
 use crate::gate;
 use crate::image::Image;
 use crate::process::run;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, only_run};
 use crate::wait::wait_for;
 
 /// Idle containers.
@@ -42,7 +42,7 @@ fn a_window_in_which_nothing_happens_costs_next_to_nothing() {
     let of_window = after.saturating_sub(before) / (to - from);
     let of_polling = polling(&bundles);
     let store = recorder.stop();
-    let recording = Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0);
+    let recording = only_run(store.path());
     assert!(recording.containers.len() >= CONTAINERS, "they were recorded");
     assert!(of_window * TIMES_LESS < of_polling, "a window costs {of_window:?}, polling once {of_polling:?}");
     println!("a window costs {of_window:?}, polling once {of_polling:?}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use ctrec_recording::{Abi, Call, Phase, Recording, Store};
+use ctrec_recording::{Abi, Call, Phase, Recording};
 use serde_json::json;
 
 use crate::bundle::{Bundle, Runtime, Spec};
@@ -11,7 +11,7 @@ use crate::docker::Dockerd;
 use crate::gate;
 use crate::image::{Image, text};
 use crate::process::Process;
-use crate::recorder::{Recorded, Recorder};
+use crate::recorder::{Recorded, Recorder, only_run};
 use crate::wait::wait_for;
 
 /// getppid on x86-64.
@@ -42,10 +42,6 @@ fn getppids(recording: &Recording, prefix: &str) -> BTreeMap<String, u64> {
     found
 }
 
-fn only_run(store: &tempfile::TempDir) -> Recording {
-    Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0)
-}
-
 fn spec(root: &tempfile::TempDir, command: &[&str]) -> Spec {
     Spec::of(root.path(), command.iter().copied())
 }
@@ -67,7 +63,7 @@ fn a_thousand_short_lives_in_a_row_are_all_recorded_and_named() {
             expected.insert(name, 1);
         }
     }
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     let found: BTreeMap<_, _> = bundles.iter().flat_map(|bundle| getppids(&recording, bundle.id())).collect();
     assert_eq!(found.len(), expected.len());
     assert_eq!(found, expected);
@@ -95,7 +91,7 @@ fn two_hundred_at_once_are_all_recorded_and_named() {
         bundle.kill(name);
         process.finish();
     }
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     assert_eq!(getppids(&recording, bundle.id()), names.into_iter().map(|name| (name, 5)).collect());
     assert_eq!(recording.losses, []);
 }
@@ -119,7 +115,7 @@ fn what_docker_removes_and_restarts_at_once_is_recorded_each_time() {
         (state.trim() == "exited 4").then_some(())
     });
     let store = recorder.stop();
-    let recording = only_run(&store);
+    let recording = only_run(store.path());
     assert_eq!(getppids(&recording, "short-"), (0..SHORT).map(|number| (format!("short-{number}"), 2)).collect());
     let recorded = Recorded::read(store.path(), "loop");
     assert_eq!(recorded.starts(), 5, "once and four times again");
@@ -167,7 +163,7 @@ fn the_containers_of_a_pod_are_told_apart() {
         wait_for("a container of the pod", || bundle.stdout().contains("made").then_some(()));
         members.push(bundle);
     }
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     drop(members);
     remove_pod(&pod);
     let expected = [("POD", 1), ("cache", 30), ("web", 20)].map(|(name, count)| (name.to_owned(), count));

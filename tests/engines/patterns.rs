@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ctrec_recording::Store;
 use serde_json::json;
 
 use crate::bundle::{Bundle, Runtime, Spec};
 use crate::docker::Dockerd;
 use crate::gate;
 use crate::image::Image;
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, only_run};
 
 const COUNTS: [&str; 4] = ["/programs/counts", "1", "0", "10"];
 
@@ -76,7 +75,7 @@ fn recorder(patterns: &[&str]) -> Recorder {
 /// Ends a recording, in which are these containers and nothing of any other.
 fn assert_recorded(recorder: Recorder, expected: &[&str]) {
     let store = recorder.stop();
-    let recording = Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0);
+    let recording = only_run(store.path());
     let names: BTreeSet<&str> = recording.containers.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, expected.iter().copied().collect());
     assert_eq!(recording.losses, []);

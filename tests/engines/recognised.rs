@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use ctrec_recording::{Abi, CgroupLayout, LossKind, Phase, Recording, Store};
+use ctrec_recording::{Abi, CgroupLayout, LossKind, Phase, Recording};
 
 use crate::bundle::{Bundle, Runtime, Spec};
 use crate::docker::{Dockerd, mount_points};
 use crate::gate;
 use crate::image::Image;
-use crate::recorder::{Recorded, Recorder};
+use crate::recorder::{Recorded, Recorder, only_run};
 
 /// getppid on x86-64.
 const GETPPID: i64 = 110;
@@ -18,10 +18,6 @@ const COUNTS: [&str; 4] = ["/programs/counts", "1", "0", "20"];
 
 fn spec(root: &tempfile::TempDir) -> Spec {
     Spec::of(root.path(), COUNTS)
-}
-
-fn only_run(store: &tempfile::TempDir) -> Recording {
-    Store::open(store.path()).and_then(|store| store.read_all()).unwrap().remove(0)
 }
 
 fn getppids(recording: &Recording, container: u32) -> u64 {
@@ -46,7 +42,7 @@ fn nobody_is_lost_while_the_recorder_sleeps() {
         }
         dockerd.docker(&[["run", "--network=none", "--name=other-2", "tiny"].as_slice(), &COUNTS].concat());
     });
-    let recording = only_run(&recorder.stop());
+    let recording = only_run(recorder.stop().path());
     let named: Vec<_> = recording.containers.iter().filter(|it| it.resolved).map(|it| it.name.as_str()).collect();
     assert_eq!(named, ["late-2"], "the record of other-2 is there, and says that it is not wanted");
     let unresolved: Vec<_> = recording.containers.iter().filter(|it| !it.resolved).collect();
@@ -94,7 +90,7 @@ fn a_scope_of_systemds_driver_is_dockers_container() {
     let recorder = Recorder::start();
     bundle.run().success();
     let store = recorder.stop();
-    let recording = only_run(&store);
+    let recording = only_run(store.path());
     let row = recording.containers.iter().find(|it| it.id == id).expect("the container that the path names");
     assert_eq!((row.engine.as_str(), row.runtime.as_deref()), ("docker", Some("runc")));
     assert_eq!(getppids(&recording, row.container), 20);
@@ -124,7 +120,7 @@ fn containers_below_one_new_cgroup_are_told_apart() {
         let recorded = Recorded::read(store.path(), name);
         assert_eq!(getppids(recorded.recording(), recorded.container().container), 20, "{name}");
     }
-    assert_eq!(only_run(&store).containers.len(), 2);
+    assert_eq!(only_run(store.path()).containers.len(), 2);
 }
 
 #[test]
@@ -159,7 +155,7 @@ fn record_in_docker(mounts: &str) -> Recording {
     dockerd.import(Image::Tiny);
     let recorder = Recorder::start_under(&wrapper, &[]);
     dockerd.docker(&[["run", "--network=none", "--name=it", "tiny"].as_slice(), &COUNTS].concat());
-    only_run(&recorder.stop())
+    only_run(recorder.stop().path())
 }
 
 #[test]

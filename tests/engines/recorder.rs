@@ -94,6 +94,13 @@ impl Recorder {
     }
 }
 
+/// The only run of a store.
+pub(crate) fn only_run(store: &Path) -> Recording {
+    let mut recordings = Store::open(store).and_then(|store| store.read_all()).expect("the store can be read");
+    assert_eq!(recordings.len(), 1, "one run was recorded");
+    recordings.remove(0)
+}
+
 /// What one run recorded of one container, each time that it was started.
 pub(crate) struct Recorded {
     recording: Recording,
@@ -103,9 +110,7 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// Reads the only run of a store; the container is known by its name.
     pub(crate) fn read(store: &Path, name: &str) -> Self {
-        let mut recordings = Store::open(store).and_then(|store| store.read_all()).expect("the store can be read");
-        assert_eq!(recordings.len(), 1, "one run was recorded");
-        let recording = recordings.remove(0);
+        let recording = only_run(store);
         let names: Vec<&str> = recording.containers.iter().map(|container| container.name.as_str()).collect();
         let found: Vec<_> = recording.containers.iter().filter(|container| container.name == name).collect();
         assert!(!found.is_empty(), "no container {name} among {names:?}");
