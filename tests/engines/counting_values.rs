@@ -130,7 +130,7 @@ fn values_of_two_programs_are_kept_apart() {
     let folder = TempDir::with_prefix("ctrec-values-").unwrap();
     let (one, other) = (Program::Values.binary(), folder.path().join("other"));
     fs::copy(&one, &other).unwrap();
-    let script = format!("{} different 3; {} known 1 0 1", one.display(), other.display());
+    let script = format!("{0} different 3; {1} known 1 0 1; {0} known 1 0 1", one.display(), other.display());
     let (outcome, recorded) = record_command_with(&[], &["sh", "-c", &script]);
     outcome.success();
     let program = |path: &str| {
@@ -142,5 +142,5 @@ fn values_of_two_programs_are_kept_apart() {
         rows(&recorded, NATIVE, number(name)).filter(move |row| row.program == id).count()
     };
     assert_eq!((of(text(&one), "fcntl"), of(text(&other), "fcntl")), (3, 0));
-    assert_eq!((of(text(&one), "socket"), of(text(&other), "socket")), (0, 2));
+    assert_eq!((of(text(&one), "socket"), of(text(&other), "socket")), (2, 2), "each has the same values of its own");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use ctrec_recording::{Abi, End, LossKind, Origin, Phase, Recording, Store};
+use ctrec_recording::{Abi, End, LossKind, Origin, Phase, Store};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -15,7 +15,7 @@ use crate::gate;
 use crate::image::{Image, text};
 use crate::process::{Process, run};
 use crate::program::Program;
-use crate::recorder::{Recorded, Recorder, ctrec, record_command};
+use crate::recorder::{Recorded, Recorder, ctrec, only_run, record_command};
 use crate::wait::wait_for;
 
 /// pause on x86-64.
@@ -31,13 +31,6 @@ const GETPPID: i64 = 110;
 fn getppids(recorded: &Recorded, origin: Origin) -> u64 {
     let calls = recorded.rows_of("/programs/counts").filter(|call| call.origin == origin);
     calls.filter(|call| (call.abi, call.number) == (Abi::X86_64, GETPPID)).map(|call| call.succeeded).sum()
-}
-
-/// The only run of a store.
-fn only_run(store: &Path) -> Recording {
-    let mut recordings = Store::open(store).and_then(|store| store.read_all()).unwrap();
-    assert_eq!(recordings.len(), 1);
-    recordings.remove(0)
 }
 
 /// Starts `ctrec record -- blocked pause` and waits until the program is blocked.
@@ -245,6 +238,7 @@ fn a_container_that_ran_before_is_recorded_from_now_on_and_marked() {
     let dockerd = Dockerd::start();
     dockerd.import(Image::Tiny);
     dockerd.docker(&["run", "--detach", "--name", "it", "--network", "none", "tiny", "sh", "-c", WAITER]);
+    wait_for("it to wait", || dockerd.docker(&["logs", "it"]).contains("waits").then_some(()));
     let recorder = Recorder::start();
     dockerd.docker(&["exec", "it", "sh", "-c", "echo go > /data/pipe"]);
     wait_for("the program", || dockerd.docker(&["logs", "it"]).contains("getppid done").then_some(()));
@@ -252,11 +246,13 @@ fn a_container_that_ran_before_is_recorded_from_now_on_and_marked() {
     let recorded = Recorded::read(store.path(), "it");
     assert!(recorded.container().already_running);
     assert_eq!(getppids(&recorded, Origin::Init), 500, "of what it started");
+    let pauses: u64 = recorded.rows().filter(|call| call.number == PAUSE).map(|call| call.unfinished).sum();
+    assert_eq!(pauses, 1, "of what was blocked before, and is still");
 }
 
-/// Waits to be told, without a busy loop, and then makes 500 of each call.
-const WAITER: &str =
-    "mkfifo /data/pipe; read line < /data/pipe; /programs/counts 1 0 500; echo getppid done; sleep 1000";
+/// Has a program that is blocked, waits to be told, without a busy loop, and then makes 500 of each call.
+const WAITER: &str = "/programs/blocked pause & until grep -q '^34 ' /proc/$!/syscall; do :; done
+    mkfifo /data/pipe; echo waits; read line < /data/pipe; /programs/counts 1 0 500; echo getppid done; sleep 1000";
 
 #[test]
 fn only_the_chosen_container_is_recorded() {

@@ -68,7 +68,7 @@ fn what_goes_through_io_uring_is_no_call_and_the_report_says_so() {
     let report = ctrec(&["report", "--format", "json", text(&store)]).success();
     let report: Value = serde_json::from_str(&report).unwrap();
     let findings = report["containers"][0]["findings"].as_array().unwrap();
-    let finding = findings.iter().find(|finding| finding["kind"] == "io_uring").unwrap();
+    let finding = findings.iter().find(|finding| finding["kind"] == "io_uring").expect("a finding says it");
     assert!(finding["text"].as_str().unwrap().contains("makes no call"), "{finding}");
     assert_eq!(finding["evidence"][0], text(&program));
 }

@@ -15,6 +15,9 @@ static void one_round(void);
 /* How often each thread does it. */
 static long times;
 
+/* Nobody begins before all threads of a process are there, so that they live at once. */
+static pthread_barrier_t all_are_there;
+
 static void demand(int holds, const char *what)
 {
 	if (holds)
@@ -30,6 +33,7 @@ static void demand_errno(long result, int expected, const char *what)
 
 static void *rounds(void *unused)
 {
+	pthread_barrier_wait(&all_are_there);
 	for (long i = 0; i < times; i++)
 		one_round();
 	return unused;
@@ -39,6 +43,7 @@ static void from_threads(int threads)
 {
 	pthread_t others[threads];
 
+	demand(pthread_barrier_init(&all_are_there, NULL, threads) == 0, "pthread_barrier_init");
 	for (int i = 1; i < threads; i++)
 		demand(pthread_create(&others[i], NULL, rounds, NULL) == 0, "pthread_create");
 	rounds(NULL);
