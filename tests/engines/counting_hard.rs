@@ -25,10 +25,15 @@ const FORK: i64 = 57;
 const VFORK: i64 = 58;
 const EXECVE: i64 = 59;
 const GETTIMEOFDAY: i64 = 96;
+const GETUID: i64 = 102;
+const GETGID: i64 = 104;
+const GETEUID: i64 = 107;
+const GETEGID: i64 = 108;
 const GETPPID: i64 = 110;
 const GETPGRP: i64 = 111;
 const GETPGID: i64 = 121;
 const GETSID: i64 = 124;
+const GETPRIORITY: i64 = 140;
 const TIME: i64 = 201;
 const RESTART_SYSCALL: i64 = 219;
 const EXIT_GROUP: i64 = 231;
@@ -141,6 +146,16 @@ fn assert_actions(recorded: &Recorded) {
         (succeeded, failed, interrupted)
     };
     assert_eq!(made(SCHED_YIELD), (50, 0, 0), "LOG lets it through");
+    assert_eq!(made(GETUID), (50, 0, 0), "USER_NOTIF that goes on");
+    assert_eq!(made(GETGID), (50, 0, 0), "TRACE by a tracer that lets it go on");
+    assert_eq!(
+        (made(GETEUID), made(GETEGID)),
+        ((0, 0, 0), (50, 0, 0)),
+        "TRACE by a tracer that makes another call of it"
+    );
+    assert_eq!(made(GETPRIORITY), (0, 400 * 50, 0));
+    let wrong: Vec<i32> = (1..=400).filter(|errno| recorded.failures(Abi::X86_64, GETPRIORITY, *errno) != 50).collect();
+    assert_eq!(wrong, Vec::<i32>::new(), "each of them 50 times, though not all have a place of their own");
     assert_eq!(made(GETPGRP), (0, 50, 0), "TRACE without a tracer");
     assert_eq!(recorded.failures(Abi::X86_64, GETPGRP, ENOSYS), 50);
     assert_eq!(made(GETPPID), (0, 50, 0), "USER_NOTIF");
@@ -157,7 +172,9 @@ fn every_action_of_a_filter_is_counted() {
     assert_actions(&judged);
     let (_, exact) = record_with(&["--refused", "exact"], Program::Actions, &["50"]);
     assert_actions(&exact);
-    for (number, refused) in [(SCHED_YIELD, 0), (GETPGRP, 50), (GETPPID, 50), (GETSID, 50)] {
+    for (number, refused) in
+        [(SCHED_YIELD, 0), (GETUID, 0), (GETGID, 0), (GETEGID, 0), (GETPGRP, 50), (GETPPID, 50), (GETSID, 50)]
+    {
         assert_eq!(outcomes(&exact, number).3, refused, "call {number}");
     }
     // The thread ends within the call, and nothing comes back.
