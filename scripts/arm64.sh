@@ -45,8 +45,13 @@ fetch_files() {
 build() {
     rustup target add "$target" >&2
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-    export LIBBPF_SYS_LIBRARY_PATH_aarch64_unknown_linux_gnu="$files/usr/lib/aarch64-linux-gnu"
-    export LIBSECCOMP_LIB_PATH="$files/usr/lib/aarch64-linux-gnu"
+    # By themselves: beside them lies a libc.so that names its parts by where the machine has them.
+    libraries=$kept/libraries
+    mkdir -p "$libraries"
+    for library in libelf.so libseccomp.so libz.a; do
+        ln -sf "$files/usr/lib/aarch64-linux-gnu/$library" "$libraries"
+    done
+    export LIBBPF_SYS_LIBRARY_PATH_aarch64_unknown_linux_gnu="$libraries" LIBSECCOMP_LIB_PATH="$libraries"
     # Headers of libelf and zlib; behind a compiler's own.
     export LIBBPF_SYS_EXTRA_CFLAGS="-idirafter $files/usr/include"
     cargo test --no-run --release --workspace --target "$target" --bins --test engines
