@@ -12,9 +12,13 @@ use std::{
     io,
     os::{
         fd::AsFd,
-        unix::ffi::{OsStrExt, OsStringExt},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            process::ExitStatusExt,
+        },
     },
     path::PathBuf,
+    process::ExitStatus,
 };
 
 use ctrec_analyze::profile::{Abi, Action, Architecture};
@@ -24,7 +28,6 @@ use nix::{
     sys::{
         signal::{SigSet, SigmaskHow, Signal, kill},
         signalfd::{SfdFlags, SignalFd},
-        wait::{WaitStatus, waitpid},
     },
     unistd::Pid,
 };
@@ -278,14 +281,14 @@ impl Drop for Signals {
 }
 
 /// Waits for the command's end and passes signals on meanwhile. Leaves no child behind.
-fn supervise(pid: Pid, signals: &Signals) -> Result<WaitStatus, RunError> {
+fn supervise(pid: Pid, signals: &Signals) -> Result<ExitStatus, RunError> {
     if let Err(errno) = wait_for_end(pid, signals) {
         // Both fail only where the child is gone already.
         let _killed = kill(pid, Signal::SIGKILL);
-        let _reaped = waitpid(pid, None);
+        let _reaped = sys::wait(pid);
         return Err(system("wait for")(errno));
     }
-    waitpid(pid, None).map_err(system("wait for"))
+    sys::wait(pid).map_err(system("wait for"))
 }
 
 fn wait_for_end(pid: Pid, signals: &Signals) -> Result<(), Errno> {
@@ -304,16 +307,13 @@ fn wait_for_end(pid: Pid, signals: &Signals) -> Result<(), Errno> {
     }
 }
 
-fn outcome(launched: &Launched, path: PathBuf, ended: WaitStatus) -> Result<i32, RunError> {
+fn outcome(launched: &Launched, path: PathBuf, ended: ExitStatus) -> Result<i32, RunError> {
     if let Some((step, source)) = launched.failure() {
         return Err(match step {
             Step::Execute => RunError::Execute { path, source },
             before => RunError::Prepare { step: before.words(), source },
         });
     }
-    match ended {
-        WaitStatus::Exited(_, code) => Ok(code),
-        WaitStatus::Signaled(_, signal, _) => Ok(128 + signal as i32),
-        _ => Err(system("understand the end of")(Errno::EINVAL)),
-    }
+    let code = ended.code().or_else(|| Some(128 + ended.signal()?));
+    code.ok_or_else(|| system("understand the end of")(Errno::EINVAL))
 }

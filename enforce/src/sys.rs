@@ -3,12 +3,19 @@
 //! Lives here: loading a filter, reading one by ptrace, the child that becomes the command, and the one that tries what is
 //! for good. Does not: any decision; callers have checked everything before.
 
-#![expect(unsafe_code, reason = "seccomp(2), PTRACE_SECCOMP_GET_FILTER, fork, capset, pidfd_open and a shared page")]
+#![expect(
+    unsafe_code,
+    reason = "seccomp(2), PTRACE_SECCOMP_GET_FILTER, fork, capset, pidfd_open, waitpid and a shared page"
+)]
 
 use std::{
     ffi::{CString, c_char},
     io,
-    os::fd::{FromRawFd, OwnedFd},
+    os::{
+        fd::{FromRawFd, OwnedFd},
+        unix::process::ExitStatusExt,
+    },
+    process::ExitStatus,
     ptr::{self, NonNull},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -18,7 +25,6 @@ use nix::{
     sys::{
         prctl,
         signal::{SigHandler, SigSet, Signal, signal},
-        wait::{WaitStatus, waitpid},
     },
     unistd::{ForkResult, Pid, fork},
 };
@@ -217,21 +223,27 @@ pub(crate) fn rehearse(
     let report = Report::new()?;
     // SAFETY: there is no other thread that could hold a lock which the child waits for; it never returns from here.
     match unsafe { fork() }? {
-        ForkResult::Parent { child } => loop {
-            match waitpid(child, None) {
-                Err(Errno::EINTR) => {}
-                // One that was killed has shown nothing.
-                Ok(WaitStatus::Exited(..)) => return Ok(report.read()),
-                Ok(_) => return Err(Errno::ECANCELED),
-                Err(errno) => return Err(errno),
-            }
-        },
+        // One that was killed has shown nothing.
+        ForkResult::Parent { child } => wait(child)?.code().map(|_| report.read()).ok_or(Errno::ECANCELED),
         ForkResult::Child => {
             if let Err((step, errno)) = limit(change, program) {
                 report.write(step, errno);
             }
             // SAFETY: ends this process, without what its parent has registered for its own end.
             unsafe { libc::_exit(0) }
+        }
+    }
+}
+
+/// Waits for a child's end, and says how it ended. nix knows no real-time signal, and leaves such an end out.
+pub(crate) fn wait(child: Pid) -> Result<ExitStatus, Errno> {
+    let mut status = 0;
+    loop {
+        // SAFETY: writes a number to a place that lives through the call.
+        match Errno::result(unsafe { libc::waitpid(child.as_raw(), &raw mut status, 0) }) {
+            Ok(_) => return Ok(ExitStatus::from_raw(status)),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
         }
     }
 }

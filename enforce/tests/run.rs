@@ -50,6 +50,7 @@ fn shell(script: &str) -> Vec<OsString> {
 fn the_commands_own_code_comes_back() {
     assert_eq!(run(&shell("exit 7"), None, None, false).unwrap(), 7);
     assert_eq!(run(&shell("kill -KILL $$"), None, None, false).unwrap(), 128 + 9);
+    assert_eq!(run(&shell("kill -64 $$"), None, None, false).unwrap(), 128 + 64, "a real-time signal");
     assert_eq!(run(&shell("exit 3"), None, None, true).unwrap(), 3);
 }
 
